@@ -50,13 +50,13 @@ def test_stdin_passes_through(container):
 
 
 def test_environment(container):
-    out = container.exec("env", options=["-e", "A=1", "--env", "B=x=y z"]).lines
+    out = container.exec("env", options=["-e", "A=1", "-e", "B=x=y z"]).lines
     assert "A=1" in out and "B=x=y z" in out
     assert "FROM_CONFIG=1" in out, "exec starts from the config's environment"
 
 
 def test_environment_overrides_the_config(container):
-    out = container.exec("env", options=["-e", "FROM_CONFIG=2"]).lines
+    out = container.exec("env", options=["--env", "FROM_CONFIG=2"]).lines
     assert [l for l in out if l.startswith("FROM_CONFIG")] == ["FROM_CONFIG=2"]
 
 
@@ -69,15 +69,16 @@ def test_cwd_that_is_missing_is_an_error(container):
 
 
 @pytest.mark.parametrize("option,expected", [
-    (["--user", "1000"], "1000 0 "),
-    (["-u", "1000:2000"], "1000 2000 "),
-    (["--user", "0:0"], "0 0 "),
+    (["--user", "1000"], "1000 0"),
+    (["-u", "1000:2000"], "1000 2000"),
+    (["--user", "0:0"], "0 0"),
 ])
 def test_user(container, option, expected):
-    out = container.exec_sh("echo $(id -u) $(id -g) ''", options=option).out
-    assert out == expected.strip() + "\n"
+    out = container.exec_sh("echo $(id -u) $(id -g)", options=option).out
+    assert out == expected + "\n"
 
 
+@pytest.mark.peer_lacks("a strict parser")
 @pytest.mark.parametrize("user", ["-1", "1x", "4294967296", "1:2:3", "1:", ":1", "99999999999999999999",
                                   " 1", "0x1", "1:-2"])
 def test_user_that_is_not_a_number_is_refused(container, user):
@@ -270,6 +271,7 @@ def test_signal_to_the_runtime_reaches_the_process(container):
     assert (result.rc, result.out) == (9, "ready\ngot\n")
 
 
+@pytest.mark.peer_lacks("runc waits for the pipe's last writer")
 def test_process_ends_when_its_background_children_do_not(container):
     """exec returns with the process it started, not when the pipe is closed by the last one."""
     result = container.exec_sh("sleep 1000 & exit 4", check=False, timeout=5)

@@ -1,7 +1,6 @@
 """kill: signals by name and number, to init and to all."""
 
 import os
-import signal
 
 import pytest
 
@@ -69,8 +68,8 @@ int main(void)
 @pytest.mark.parametrize("spelling,number", [
     ("34", 34), ("64", 64), ("RTMIN", 34), ("SIGRTMIN+3", 37), ("RTMAX", 64), ("RTMAX-2", 62)])
 def test_realtime(runtime, bundle, compile_c, spelling, number):
-    if runtime.standin and spelling == "RTMIN+3":
-        pytest.skip("peer")
+    if runtime.standin and not spelling.isdigit():
+        pytest.skip("peer: runc knows real-time signals by number only")
     b = bundle()
     c = runtime.start(b.args(b.install(compile_c("catch", REALTIME))))
     c.until_output("ready")
@@ -82,6 +81,8 @@ def test_realtime(runtime, bundle, compile_c, spelling, number):
                                       "99999999999999999999", "RTMIN+31"])
 def test_signals_that_do_not_exist(runtime, bundle, spelling):
     c = runtime.start(bundle())
+    if runtime.standin and not spelling:
+        pytest.skip("peer: runc takes the empty name for the default")
     runtime.fails("kill", "--", c.id, spelling, says="signal")
     assert c.status == "running"
 
@@ -156,4 +157,3 @@ def test_init_without_handlers_ignores_term_but_not_kill(runtime, bundle):
     c.kill("TERM")
     c.kill("KILL")
     c.wait_stopped()
-    assert signal.SIGKILL
