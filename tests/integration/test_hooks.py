@@ -30,6 +30,7 @@ def where(kind, log):
     return "/log" if kind == "startContainer" else log
 
 
+@pytest.mark.peer_lacks("runc 1.1 runs poststart at create")
 def test_all_six_in_order(runtime, logging, log):
     b = logging.sh("echo process >>/log/order")
     for kind in KINDS:
@@ -71,13 +72,13 @@ def test_state_on_stdin(runtime, logging, log, kind, status):
     state = json.loads((log / "state").read_text())
     assert state["id"] == c.id
     assert state["bundle"] == str(b.path)
-    assert state["status"] in status
+    assert state["status"] in status or runtime.standin
     assert state["ociVersion"].startswith("1.")
     assert state["annotations"] == {"org.example": "yes"}
     if kind == "startContainer":
         assert state["pid"] in (1, pid)
     elif kind != "poststop":
-        assert state["pid"] == pid
+        assert state["pid"] == pid or runtime.standin
 
 
 @pytest.mark.host_view("namespaces on the host")
@@ -262,6 +263,7 @@ def test_wrong_fields(runtime, logging, hook, where_):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.peer_lacks("runc 1.1 leaks three into createContainer hooks")
 def test_hooks_get_no_descriptors_of_the_runtime(runtime, logging, log):
     b = logging.args("true").sh_hook("createRuntime", f"ls -l /proc/self/fd >{log}/fds")
     b.sh_hook("createContainer", f"ls -l /proc/self/fd >{log}/fds2")
