@@ -175,7 +175,10 @@ def test_events_repeat(runtime, bundle):
     for line in events.out.splitlines():
         assert json.loads(line)["type"] == "stats"
     c.kill("KILL")
-    events.wait()  # ends with the container
+    if runtime.standin:
+        events.stop()  # runc on v1 goes on for ever
+    else:
+        events.wait()
 
 
 @pytest.mark.parametrize("interval", ["0", "-1s", "x", "0ms", "99999999999999h"])
