@@ -15,7 +15,7 @@ from pathlib import Path
 
 import leftovers
 
-TIMEOUT = 20.0
+TIMEOUT = 10.0
 POLL = 0.01
 
 
@@ -296,5 +296,5 @@ class Runtime:
         if not self.root.is_dir():
             return
         for entry in sorted(os.listdir(self.root)):
-            if not entry.startswith("."):
+            if entry[0] not in leftovers.RUNTIMES_OWN:
                 self("delete", "--force", entry, check=False)

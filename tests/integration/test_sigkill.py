@@ -76,7 +76,7 @@ def clean(runtime):
             leftovers.kill(pid)
     leftovers.remove_cgroups(runtime.mark)
     for entry in os.listdir(runtime.root):
-        if not entry.startswith("."):
+        if entry[0] not in leftovers.RUNTIMES_OWN:
             os.system(f"rm -rf '{runtime.root}/{entry}'")
     runtime.leftovers.rebase()
 
