@@ -134,7 +134,7 @@ def test_limits_are_refused_by_name(runtime, rootless, account):
     rootless.write()
     result = runtime("run", "-b", rootless.path, runtime.new_id(), check=False, **account)
     assert result.rc != 0
-    runtime.assert_error(result, "cgroup")
+    runtime.assert_error(result, "linux.resources.memory")
     runtime.leftovers.assert_none()
 
 

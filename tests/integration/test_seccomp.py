@@ -87,7 +87,8 @@ def test_errno_ret(runtime, filtered, number):
         pytest.skip("peer: runc takes it for another action")
     b = filtered(rule("SCMP_ACT_ERRNO", "getpgid", errnoRet=number))
     expected = "ok\n" if number == 0 else f"{number}\n"
-    assert call(runtime, b, "getpgid").out == expected
+    result = call(runtime, b, "getpgid")
+    assert result.out == expected, result
 
 
 def test_default_errno_ret(runtime, filtered):
