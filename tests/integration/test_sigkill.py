@@ -13,7 +13,7 @@ import pytest
 import leftovers
 from runtime import Running
 
-ROUNDS = int(os.environ.get("HCS_KILLS", "80"))  # of each of the four commands
+ROUNDS = int(os.environ.get("HCS_KILLS", "100"))  # of each of the four commands
 
 
 def timed(runtime, prepare, arguments) -> float:
