@@ -59,7 +59,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 	_cleanup_(cgroup_stats_done) struct cgroup_stats stats = { 0 };
 	struct values given = { .interval = DEFAULT_INTERVAL };
 	struct arguments arguments;
-	int interval_ms;
+	int interval_ms = 0;
 	char *id;
 	int r;
 

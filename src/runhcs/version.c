@@ -3,7 +3,7 @@
 
 #include <seccomp.h>
 
-#include "commit.h"
+#include "runhcs/commit.h"
 
 #define OCI_SPEC_VERSION "1.3.0"
 
