@@ -81,7 +81,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 
 const struct command command_events = {
 	.name = "events",
-	.summary = "show a container's statistics and out-of-memory kills, as JSON lines",
+	.summary = "show a container's statistics and OOM kills as JSON lines",
 	.usage = "[options] ID",
 	.description =
 		"Prints one JSON object a line until the container ends: type \"stats\" with what "
