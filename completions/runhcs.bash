@@ -85,7 +85,7 @@ _runhcs_value() {
 # Signal names, with SIG when that is how the word begins.
 _runhcs_signals() {
 	local names i prefix=""
-	[[ ${cur^^} == S* ]] && prefix=SIG
+	[[ ${cur^^} =~ ^S(I(G.*)?)?$ ]] && prefix=SIG
 	for i in {1..64}; do
 		names+=" $(kill -l "$i" 2>/dev/null | sed "s/^[A-Z]/$prefix&/")"
 	done

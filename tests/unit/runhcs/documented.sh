@@ -44,7 +44,7 @@ for command in $commands; do
 	[[ $command == help ]] && continue
 	grep -qE "^## .*runhcs $command( |,|$)" "$manual" || complain "$command is not in the manual"
 	check_options "$command"
-	[[ $("$runhcs" help "$command") == $("$runhcs" "$command" --help) ]] ||
+	[[ $("$runhcs" help "$command") == "$("$runhcs" "$command" --help)" ]] ||
 		complain "help $command differs from $command --help"
 done
 exit $failed
