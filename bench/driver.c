@@ -4,11 +4,13 @@
  * (A B C A B C), so that a machine that slows down slows all of them.
  *
  *   driver [-n rounds] [-w warmup] [-t seconds] [-e stderr-file] [-u mountpoint]...
- *          :alt NAME {:first|:prep|:time|:settle|:idle|:done|:last [ARGV...]}... [:alt ...]
+ *          :alt NAME [:range FROM TO] {:first|:prep|:time|:settle|:idle|:done|:last [ARGV...]}...
  *
  * :first and :last run once, :prep and :done in every round off the clock, :time on it (several
- * are summed). :settle waits for every descendant to end, :idle MS sleeps. -u detaches a mount in
- * a private mount namespace first, for peers that refuse it.
+ * are summed). :settle waits for every descendant to end, :idle MS sleeps. "%r" in an argument
+ * stands for the round. An alternative with a :range is not interleaved: its rounds FROM to TO-1
+ * run together, when its turn comes. -u detaches a mount in a private mount namespace first, for
+ * peers that refuse it.
  *
  * Output, a line a round:  sample NAME ROUND NANOSECONDS PEAK_KIB
  * A step that fails drops its alternative from there on:  fail NAME WHAT
@@ -32,6 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { MAX_ARGS = 64 };
 enum step_kind { STEP_FIRST, STEP_PREP, STEP_TIME, STEP_SETTLE, STEP_IDLE, STEP_DONE, STEP_LAST };
 
 static const char *const step_names[] = {
@@ -50,6 +53,7 @@ struct alternative {
 	const char *name;
 	struct step *steps;
 	size_t n_steps;
+	long from, to; /* an own range of rounds, if from < to */
 	bool failed;
 };
 
@@ -59,6 +63,7 @@ struct driver {
 	long rounds, warmup;
 	unsigned timeout_s;
 	int null_fd, err_fd;
+	long round;    /* what "%r" stands for */
 	long peak_kib; /* of everything reaped in the present sample */
 };
 
@@ -111,14 +116,36 @@ static int reap(struct driver *d, pid_t target)
 	}
 }
 
+/* Copies argv with "%r" replaced by the round; the copies live in `buf`. */
+static void expand_round(char **argv, long round, char *out[MAX_ARGS + 1], char *buf, size_t size)
+{
+	size_t n = 0;
+	for (; argv[n] && n < MAX_ARGS; n++) {
+		const char *mark = strstr(argv[n], "%r");
+		out[n] = argv[n];
+		if (!mark)
+			continue;
+		int len = snprintf(buf, size, "%.*s%ld%s", (int)(mark - argv[n]), argv[n], round,
+				   mark + 2);
+		if (len < 0 || (size_t)len >= size)
+			die("argument too long");
+		out[n] = buf;
+		buf += len + 1;
+		size -= (size_t)len + 1;
+	}
+	out[n] = NULL;
+}
+
 /* Runs one command to its end; adds the time from before the spawn to after the wait to *ns.
  * Returns its wait status or a negative errno. */
 static int run_command(struct driver *d, char **argv, long long *ns)
 {
+	char buf[4096], *args[MAX_ARGS + 1];
 	posix_spawn_file_actions_t fa;
 	pid_t pid;
 	int r;
 
+	expand_round(argv, d->round, args, buf, sizeof(buf));
 	(void)ftruncate(d->err_fd, 0);
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, d->null_fd, 0);
@@ -127,7 +154,7 @@ static int run_command(struct driver *d, char **argv, long long *ns)
 	timed_out = 0;
 	alarm(d->timeout_s);
 	long long start = now_ns();
-	r = posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ);
+	r = posix_spawnp(&pid, args[0], &fa, NULL, args, environ);
 	r = r ? -r : reap(d, pid);
 	*ns += now_ns() - start;
 	alarm(0);
@@ -140,6 +167,39 @@ static void sleep_ms(const char *text)
 	long ms = text ? strtol(text, NULL, 10) : 0;
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 	(void)nanosleep(&ts, NULL);
+}
+
+/* The last line the failed command wrote to its stderr, or "". The result lives in `buf`. */
+static const char *last_error_line(int fd, char *buf, size_t size)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	off_t from = end > (off_t)size - 1 ? end - ((off_t)size - 1) : 0;
+	ssize_t n = end > 0 ? pread(fd, buf, size - 1, from) : 0;
+
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return "";
+	buf[n] = '\0';
+	const char *newline = strrchr(buf, '\n');
+	return newline ? newline + 1 : buf;
+}
+
+static void print_failure(struct driver *d, const struct alternative *alt, const struct step *step,
+			  int r)
+{
+	char buf[512];
+
+	printf("fail %s %s", alt->name, step->argv[0] ? step->argv[0] : step_names[step->kind]);
+	for (char **a = step->argv; *a && a[1]; a++)
+		printf(" %s", a[1]);
+	if (r < 0)
+		printf(": %s", strerror(-r));
+	else if (WIFSIGNALED(r))
+		printf(": killed by signal %d", WTERMSIG(r));
+	else
+		printf(": exit status %d", WEXITSTATUS(r));
+	printf(": %s\n", last_error_line(d->err_fd, buf, sizeof(buf)));
 }
 
 /* Runs one step. Returns true if it did what it should; else prints the failure. */
@@ -161,17 +221,8 @@ static bool run_step(struct driver *d, struct alternative *alt, const struct ste
 	}
 	if (r == 0)
 		return true;
-	if (!quiet) {
-		printf("fail %s %s", alt->name, step_names[step->kind]);
-		for (char **a = step->argv; *a; a++)
-			printf(" %s", *a);
-		if (r < 0)
-			printf(": %s\n", strerror(-r));
-		else if (WIFSIGNALED(r))
-			printf(": killed by signal %d\n", WTERMSIG(r));
-		else
-			printf(": exit status %d\n", WEXITSTATUS(r));
-	}
+	if (!quiet)
+		print_failure(d, alt, step, r);
 	return false;
 }
 
@@ -192,6 +243,7 @@ static void run_sample(struct driver *d, struct alternative *alt, long round)
 	bool ok = true;
 
 	d->peak_kib = 0;
+	d->round = round;
 	for (size_t i = 0; i < alt->n_steps; i++) {
 		const struct step *step = &alt->steps[i];
 		if (step->kind == STEP_FIRST || step->kind == STEP_LAST)
@@ -230,6 +282,11 @@ static void parse_alternatives(struct driver *d, int argc, char **argv)
 				break;
 			d->alts[d->n_alts++] =
 				(struct alternative){ .name = argv[i + 1], .steps = steps };
+		} else if (d->n_alts > 0 && strcmp(argv[i], ":range") == 0) {
+			if (i + 2 >= argc)
+				break;
+			d->alts[d->n_alts - 1].from = strtol(argv[i + 1], NULL, 10);
+			d->alts[d->n_alts - 1].to = strtol(argv[i + 2], NULL, 10);
 		} else if (d->n_alts > 0) {
 			*steps++ = (struct step){ step_kind_from_name(argv[i]), &argv[i + 1] };
 			d->alts[d->n_alts - 1].n_steps++;
@@ -259,6 +316,22 @@ static void detach_mount(const char *path)
 	}
 	if (umount2(path, MNT_DETACH) < 0)
 		die(path);
+}
+
+static void run_all(struct driver *d)
+{
+	for (size_t a = 0; a < d->n_alts; a++)
+		d->alts[a].failed = !run_kind_once(d, &d->alts[a], STEP_FIRST);
+	for (size_t a = 0; a < d->n_alts; a++)
+		for (long round = d->alts[a].from; round < d->alts[a].to; round++)
+			if (!d->alts[a].failed)
+				run_sample(d, &d->alts[a], round);
+	for (long round = -d->warmup; round < d->rounds; round++)
+		for (size_t a = 0; a < d->n_alts; a++)
+			if (!d->alts[a].failed && d->alts[a].from >= d->alts[a].to)
+				run_sample(d, &d->alts[a], round);
+	for (size_t a = 0; a < d->n_alts; a++)
+		(void)run_kind_once(d, &d->alts[a], STEP_LAST);
 }
 
 int main(int argc, char **argv)
@@ -292,13 +365,6 @@ int main(int argc, char **argv)
 		die("sigaction");
 	parse_alternatives(&d, argc - optind, argv + optind);
 
-	for (size_t a = 0; a < d.n_alts; a++)
-		d.alts[a].failed = !run_kind_once(&d, &d.alts[a], STEP_FIRST);
-	for (long round = -d.warmup; round < d.rounds; round++)
-		for (size_t a = 0; a < d.n_alts; a++)
-			if (!d.alts[a].failed)
-				run_sample(&d, &d.alts[a], round);
-	for (size_t a = 0; a < d.n_alts; a++)
-		(void)run_kind_once(&d, &d.alts[a], STEP_LAST);
+	run_all(&d);
 	return 0;
 }
