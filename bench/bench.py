@@ -145,9 +145,9 @@ def judge(entries, target):
 
 def measure_case(case, bench, driver, runtimes, rounds):
     chosen = [r for r in runtimes if r.name == "runhcs"] if case.hybrid else runtimes
-    words = cases.driver_words(case, bench, [r for r in chosen if r.command])
-    samples, failures = driver.measure(words, max(1, round(rounds * case.share)),
-                                       plain=case.hybrid)
+    rounds = max(1, round(rounds * case.share))
+    words = cases.driver_words(case, bench, [r for r in chosen if r.command], rounds)
+    samples, failures = driver.measure(words, rounds, plain=case.hybrid)
     entries = entries_of(samples, failures, chosen, 0, "ms")
     judge(entries, case.target)
     result = {"key": case.key, "title": case.title, "entries": entries}

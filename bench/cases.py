@@ -43,6 +43,7 @@ class Case:
     floors: tuple = ()  # ((label, floor's options), …): shown beside the runtimes
     share: float = 1.0  # of the rounds
     hybrid: bool = False  # runhcs alone, with the cgroup2 mount left in place
+    alone: bool = False  # all rounds of one runtime, then all of the next
 
 
 def run_steps(bundle, idle=None):
@@ -108,18 +109,21 @@ CASES = [
     Case("delete", "delete -f of a running container", delete_running_steps, target=0.5),
     Case("state", "state of a running container", in_running_container("state", "state", "ID")),
     Case("run-idle", "run after 100 ms of idleness", run_steps("true", idle=100), share=1 / 3),
+    Case("run-alone", "run, each runtime alone, back to back", run_steps("true"), share=1 / 2,
+         alone=True, floors=(("floor+masks+cgroups", ("-m", "-c")),)),
     Case("run-hybrid", "run in the plain hybrid cgroup layout", run_steps("true"), hybrid=True,
          floors=(("floor+masks+cgroups", ("-m", "-c")),)),
 ]
 
 
-def driver_words(case, bench, runtimes):
+def driver_words(case, bench, runtimes, rounds):
     """The driver's alternatives for one case: the runtimes in their order, then the floors."""
     words = []
+    own = [":range", "0", str(rounds)] if case.alone else []
     for runtime in runtimes:
-        words += [":alt", runtime.name, *case.steps(bench, runtime)]
+        words += [":alt", runtime.name, *own, *case.steps(bench, runtime)]
     for label, options in case.floors:
-        words += [":alt", label, ":time", bench.floor, *options, bench.rootfs]
+        words += [":alt", label, *own, ":time", bench.floor, *options, bench.rootfs]
     return words
 
 
