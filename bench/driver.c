@@ -38,7 +38,7 @@ enum { MAX_ARGS = 64 };
 enum step_kind { STEP_FIRST, STEP_PREP, STEP_TIME, STEP_SETTLE, STEP_IDLE, STEP_DONE, STEP_LAST };
 
 static const char *const step_names[] = {
-	[STEP_FIRST] = ":first", [STEP_PREP] = ":prep", [STEP_TIME] = ":time",
+	[STEP_FIRST] = ":first",   [STEP_PREP] = ":prep", [STEP_TIME] = ":time",
 	[STEP_SETTLE] = ":settle", [STEP_IDLE] = ":idle", [STEP_DONE] = ":done",
 	[STEP_LAST] = ":last",
 };
@@ -341,16 +341,25 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "+n:w:t:e:u:")) != -1) {
 		switch (opt) {
-		case 'n': d.rounds = strtol(optarg, NULL, 10); break;
-		case 'w': d.warmup = strtol(optarg, NULL, 10); break;
-		case 't': d.timeout_s = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'n':
+			d.rounds = strtol(optarg, NULL, 10);
+			break;
+		case 'w':
+			d.warmup = strtol(optarg, NULL, 10);
+			break;
+		case 't':
+			d.timeout_s = (unsigned)strtoul(optarg, NULL, 10);
+			break;
 		case 'e':
 			d.err_fd = open(optarg, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 			if (d.err_fd < 0)
 				die(optarg);
 			break;
-		case 'u': detach_mount(optarg); break;
-		default: return 2;
+		case 'u':
+			detach_mount(optarg);
+			break;
+		default:
+			return 2;
 		}
 	}
 	d.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

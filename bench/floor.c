@@ -35,7 +35,7 @@ struct hierarchy {
 	char name[64]; /* as mounted: "memory"; "unified" or "" for cgroup2 */
 	char mount_options[64];
 	char dir[PATH_MAX]; /* the cgroup this run makes, if any */
-	int tasks_fd;	    /* v1: where the child writes itself */
+	int tasks_fd;       /* v1: where the child writes itself */
 	bool v2;
 };
 
@@ -100,8 +100,8 @@ static void find_hierarchies(struct floor *f)
 		    fs.f_type != (h->v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
 			continue;
 		if (snprintf(h->dir, sizeof(h->dir), "%s%s/floor-%d", base,
-			     strcmp(path, "/") == 0 ? "" : path, (int)getpid()) >=
-		    (int)sizeof(h->dir))
+			     strcmp(path, "/") == 0 ? "" : path,
+			     (int)getpid()) >= (int)sizeof(h->dir))
 			die("cgroup path too long");
 		f->n_hier++;
 	}
@@ -171,14 +171,19 @@ static void mount_cgroups(struct floor *f)
 
 static void make_devices(void)
 {
-	static const struct { const char *path; unsigned major, minor; } nodes[] = {
-		{ "dev/null", 1, 3 }, { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
+	static const struct {
+		const char *path;
+		unsigned major, minor;
+	} nodes[] = {
+		{ "dev/null", 1, 3 }, { "dev/zero", 1, 5 },   { "dev/full", 1, 7 },
 		{ "dev/tty", 5, 0 },  { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 },
 	};
-	static const struct { const char *target, *path; } links[] = {
-		{ "/proc/self/fd", "dev/fd" },	   { "/proc/self/fd/0", "dev/stdin" },
+	static const struct {
+		const char *target, *path;
+	} links[] = {
+		{ "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
 		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
-		{ "/proc/kcore", "dev/core" },	   { "pts/ptmx", "dev/ptmx" },
+		{ "/proc/kcore", "dev/core" },       { "pts/ptmx", "dev/ptmx" },
 	};
 	(void)umask(0);
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
@@ -192,9 +197,9 @@ static void make_devices(void)
 static void mask_paths(void)
 {
 	static const char *const masked[] = {
-		"proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats",
-		"proc/timer_list", "proc/timer_stats", "proc/sched_debug", "sys/firmware",
-		"proc/scsi",
+		"proc/acpi",          "proc/asound",     "proc/kcore",       "proc/keys",
+		"proc/latency_stats", "proc/timer_list", "proc/timer_stats", "proc/sched_debug",
+		"sys/firmware",       "proc/scsi",
 	};
 	static const char *const readonly[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys",
 						"proc/sysrq-trigger" };
@@ -212,7 +217,8 @@ static void mask_paths(void)
 			continue;
 		must(mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL), readonly[i]);
 		must(mount(NULL, readonly[i], NULL,
-			   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL),
+			   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC | MS_NODEV,
+			   NULL),
 		     readonly[i]);
 	}
 }
@@ -270,8 +276,7 @@ int main(int argc, char **argv)
 		make_cgroups(&f);
 	struct clone_args args = {
 		.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS |
-			 (f.cgroups ? 0 : CLONE_NEWCGROUP) |
-			 (f.v2_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+			 (f.cgroups ? 0 : CLONE_NEWCGROUP) | (f.v2_fd >= 0 ? CLONE_INTO_CGROUP : 0),
 		.exit_signal = SIGCHLD,
 		.cgroup = f.v2_fd >= 0 ? (uint64_t)f.v2_fd : 0,
 	};
