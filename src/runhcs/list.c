@@ -8,7 +8,10 @@
 
 #define COLUMNS 6
 
-struct values { const char *format; bool quiet; };
+struct values {
+	const char *format;
+	bool quiet;
+};
 
 static const struct option options[] = {
 	OPT_VALUE("format", 'f', struct values, format, "FORMAT", "table (default) or json"),

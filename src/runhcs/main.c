@@ -14,11 +14,25 @@
 #include "runhcs/version.h"
 
 const struct command *const all_commands[] = {
-	&command_run,      &command_create,  &command_start,      &command_exec,
-	&command_pause,    &command_resume,  &command_ps,         &command_state,
-	&command_kill,     &command_delete,  &command_list,       &command_update,
-	&command_events,   &command_spec,    &command_features,   &command_resize_tty,
-	&command_checkpoint, &command_restore, NULL,
+	&command_run,
+	&command_create,
+	&command_start,
+	&command_exec,
+	&command_pause,
+	&command_resume,
+	&command_ps,
+	&command_state,
+	&command_kill,
+	&command_delete,
+	&command_list,
+	&command_update,
+	&command_events,
+	&command_spec,
+	&command_features,
+	&command_resize_tty,
+	&command_checkpoint,
+	&command_restore,
+	NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -59,10 +73,19 @@ static int run_help(const struct arguments *arguments, struct error *err)
 	return show_help(command, err);
 }
 
-static int run_command(const struct global_options *global, const struct arguments *arguments,
-		       const struct log *log, int *ret_status, struct error *err)
+static void warn(const char *message, void *data)
 {
-	struct invocation invocation = { .owner = global->owner, .log = log };
+	log_message(data, LOG_LEVEL_WARNING, message);
+}
+
+static int run_command(const struct global_options *global, const struct arguments *arguments,
+		       struct log *log, int *ret_status, struct error *err)
+{
+	struct invocation invocation = {
+		.host = { .warn = warn, .warn_data = log },
+		.owner = global->owner,
+		.log = log,
+	};
 	_cleanup_free_ char *root = NULL;
 	const struct command *command;
 	int r;

@@ -93,7 +93,8 @@ int output_flush(struct output *out, struct error *err)
 	return 0;
 }
 
-/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no surrogates, nothing overlong). */
+/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no surrogates, nothing overlong).
+ */
 static size_t utf8_length(const unsigned char *p)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

@@ -29,8 +29,8 @@ void output_pad(struct output *out, size_t n);
 int output_flush(struct output *out, struct error *err);
 
 /*
- * Compact JSON. Commas come by themselves. key: NULL in arrays and at the top. Strings may hold any bytes:
- * what is not UTF-8 becomes U+FFFD.
+ * Compact JSON. Commas come by themselves. key: NULL in arrays and at the top. Strings may hold any
+ * bytes: what is not UTF-8 becomes U+FFFD.
  */
 void json_open(struct output *out, const char *key, char bracket); /* '{' or '[' */
 void json_close(struct output *out, char bracket);                 /* '}' or ']' */

@@ -11,7 +11,9 @@
 
 static void unsigned_takes_only_digits(void **state)
 {
-	static const char *const bad[] = { "", "+1", "-1", " 1", "1 ", "0x10", "1e3", "1.0", "one" };
+	static const char *const bad[] = {
+		"", "+1", "-1", " 1", "1 ", "0x10", "1e3", "1.0", "one"
+	};
 	uint64_t value = 99;
 
 	(void)state;
@@ -43,7 +45,10 @@ static void signed_reaches_both_ends(void **state)
 
 static void sizes_as_docker_reads_them(void **state)
 {
-	static const struct { const char *text; int64_t bytes; } good[] = {
+	static const struct {
+		const char *text;
+		int64_t bytes;
+	} good[] = {
 		{ "0", 0 },
 		{ "-1", -1 },
 		{ "536870912", 536870912 },
@@ -58,8 +63,8 @@ static void sizes_as_docker_reads_them(void **state)
 		{ "1p", 1125899906842624 },
 		{ "9223372036854775807", INT64_MAX },
 	};
-	static const char *const bad[] = { "", "-2", "k", "1kk", "1ib", "1.", ".5g", "1.2.3m",
-					   "0x1m", "12q", "1m ", "m1" };
+	static const char *const bad[] = { "",    "-2",     "k",    "1kk", "1ib", "1.",
+					   ".5g", "1.2.3m", "0x1m", "12q", "1m ", "m1" };
 	int64_t bytes;
 
 	(void)state;
@@ -76,7 +81,10 @@ static void sizes_as_docker_reads_them(void **state)
 
 static void durations_as_go_writes_them(void **state)
 {
-	static const struct { const char *text; int64_t ns; } good[] = {
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {
 		{ "0", 0 },
 		{ "5s", 5000000000 },
 		{ "1m30s", 90000000000 },
@@ -88,7 +96,9 @@ static void durations_as_go_writes_them(void **state)
 		{ "0.5ms", 500000 },
 		{ "1h1m1s1ms", 3661001000000 },
 	};
-	static const char *const bad[] = { "", "5", "s", "5 s", "-5s", "5x", "1m30", "1.s", "5sec" };
+	static const char *const bad[] = {
+		"", "5", "s", "5 s", "-5s", "5x", "1m30", "1.s", "5sec"
+	};
 	int64_t ns;
 
 	(void)state;
@@ -105,8 +115,8 @@ static void durations_as_go_writes_them(void **state)
 /* CVE-2026-30892: `exec -u 1` ran as root. */
 static void users_are_what_they_say(void **state)
 {
-	static const char *const bad[] = { "",     ":",    ":5",  "1:",   "1:2:3", "root", "0x1", "1x",
-					   "+1",   "-1",   " 1",  "1 ",   "1:-1",  "1: 2", "1.0" };
+	static const char *const bad[] = { "",   ":",  ":5", "1:", "1:2:3", "root", "0x1", "1x",
+					   "+1", "-1", " 1", "1 ", "1:-1",  "1: 2", "1.0" };
 	uint32_t uid = 7, gid = 7;
 	bool has_gid = true;
 

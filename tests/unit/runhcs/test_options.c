@@ -66,16 +66,29 @@ static void line_done(struct line *line)
 #define _cleanup_line_ _cleanup_(line_done)
 
 static const struct command run_like = {
-	.name = "run", .options = table, .min_args = 1, .max_args = 1,
+	.name = "run",
+	.options = table,
+	.min_args = 1,
+	.max_args = 1,
 };
 static const struct command exec_like = {
-	.name = "exec", .options = table, .min_args = 1, .max_args = -1, .stop_after = 2,
+	.name = "exec",
+	.options = table,
+	.min_args = 1,
+	.max_args = -1,
+	.stop_after = 2,
 };
 static const struct command ps_like = {
-	.name = "ps", .options = table, .min_args = 1, .max_args = -1, .stop_after = 1,
+	.name = "ps",
+	.options = table,
+	.min_args = 1,
+	.max_args = -1,
+	.stop_after = 1,
 };
 static const struct command program_like = {
-	.options = table, .max_args = -1, .stop_after = 1,
+	.options = table,
+	.max_args = -1,
+	.stop_after = 1,
 };
 
 static void assert_arguments(const struct line *line, const char *expected)
@@ -95,9 +108,9 @@ static void assert_arguments(const struct line *line, const char *expected)
 static void every_way_to_write_a_value(void **state)
 {
 	static const char *const lines[] = {
-		"--bundle /srv id", "--bundle=/srv id", "-bundle /srv id", "-bundle=/srv id",
-		"-b /srv id",	    "-b=/srv id",	"--b /srv id",	   "id --bundle /srv",
-		"id -b /srv",	    "-b /srv -- id",	"-b /no -b /srv id",
+		"--bundle /srv id", "--bundle=/srv id", "-bundle /srv id",   "-bundle=/srv id",
+		"-b /srv id",       "-b=/srv id",       "--b /srv id",       "id --bundle /srv",
+		"id -b /srv",       "-b /srv -- id",    "-b /no -b /srv id",
 	};
 
 	(void)state;
@@ -124,10 +137,16 @@ static void values_may_look_like_options(void **state)
 
 static void flags_can_be_negated(void **state)
 {
-	static const struct { const char *text; bool detach; } lines[] = {
-		{ "id", false },		{ "-d id", true },
-		{ "-detach id", true },		{ "--detach=true id", true },
-		{ "--detach=1 id", true },	{ "--detach=false id", false },
+	static const struct {
+		const char *text;
+		bool detach;
+	} lines[] = {
+		{ "id", false },
+		{ "-d id", true },
+		{ "-detach id", true },
+		{ "--detach=true id", true },
+		{ "--detach=1 id", true },
+		{ "--detach=false id", false },
 		{ "-d --detach=F id", false },
 	};
 
@@ -157,7 +176,9 @@ static void lists_keep_their_order(void **state)
 
 static void truth_takes_the_next_word_only_if_it_is_one(void **state)
 {
-	static const struct { const char *text, *value, *arguments; } lines[] = {
+	static const struct {
+		const char *text, *value, *arguments;
+	} lines[] = {
 		{ "--rootless list", "true", "list" },
 		{ "--rootless true list", "true", "list" },
 		{ "--rootless auto list -q", "auto", "list -q" },
@@ -223,7 +244,8 @@ static void mistakes_are_told_in_one_line(void **state)
 		const char *text, *message;
 	} lines[] = {
 		{ &run_like, "--bogus id", "run: unknown option --bogus (see runhcs run --help)" },
-		{ &run_like, "--bogus=secret id", "run: unknown option --bogus (see runhcs run --help)" },
+		{ &run_like, "--bogus=secret id",
+		  "run: unknown option --bogus (see runhcs run --help)" },
 		{ &run_like, "-x id", "run: unknown option -x (see runhcs run --help)" },
 		{ &run_like, "--= id", "run: unknown option -- (see runhcs run --help)" },
 		{ &run_like, "id --bundle", "run: --bundle needs a value (see runhcs run --help)" },
@@ -234,7 +256,8 @@ static void mistakes_are_told_in_one_line(void **state)
 		{ &run_like, "--detach=maybe id",
 		  "run: --detach is true or false, not \"maybe\" (see runhcs run --help)" },
 		{ &run_like, "-d", "run: needs exactly 1 argument, got 0 (see runhcs run --help)" },
-		{ &run_like, "a b", "run: needs exactly 1 argument, got 2 (see runhcs run --help)" },
+		{ &run_like, "a b",
+		  "run: needs exactly 1 argument, got 2 (see runhcs run --help)" },
 		{ &exec_like, "-d",
 		  "exec: needs at least 1 argument, got 0 (see runhcs exec --help)" },
 		{ &program_like, "--bogus", "unknown option --bogus (see runhcs --help)" },

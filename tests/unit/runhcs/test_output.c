@@ -40,15 +40,19 @@ static void json_has_its_commas(void **state)
 
 static void json_strings_hold_any_bytes(void **state)
 {
-	static const struct { const char *text, *json; } strings[] = {
+	static const struct {
+		const char *text, *json;
+	} strings[] = {
 		{ "", "\"\"" },
 		{ "a\"b\\c/", "\"a\\\"b\\\\c/\"" },
 		{ "\n\t\r\x01\x7f", "\"\\n\\t\\u000d\\u0001\\u007f\"" },
 		{ "\xe2\x82\xac \xf0\x9f\x90\xb3", "\"\xe2\x82\xac \xf0\x9f\x90\xb3\"" },
-		{ "\xff" "a", "\"\\ufffda\"" },
-		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"" },			   /* overlong */
-		{ "\xe2\x82", "\"\\ufffd\\ufffd\"" },			   /* cut off */
-		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"" },	   /* surrogate */
+		{ "\xff"
+		  "a",
+		  "\"\\ufffda\"" },
+		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"" },                       /* overlong */
+		{ "\xe2\x82", "\"\\ufffd\\ufffd\"" },                       /* cut off */
+		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"" },            /* surrogate */
 		{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* beyond Unicode */
 	};
 
@@ -64,8 +68,9 @@ static void json_strings_hold_any_bytes(void **state)
 static void tables_are_aligned_as_runc_does(void **state)
 {
 	static const char *const cells[] = {
-		"ID", "PID", "STATUS", "OWNER", "a-rather-long-id", "1", "running", "root",
-		"\xe2\x82\xac", "0", "", "",
+		"ID", "PID",     "STATUS", "OWNER",        "a-rather-long-id",
+		"1",  "running", "root",   "\xe2\x82\xac", "0",
+		"",   "",
 	};
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 
