@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "container/hooks.h"
 #include "container/keyring.h"
+#include "container/loopback.h"
 #include "container/sync.h"
 #include "container/sysctl.h"
 
@@ -41,6 +42,8 @@ static int join(struct init *in, struct error *err)
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
 	r = namespace_unshare_cgroup(in->namespaces, err);
+	if (r == 0 && in->fs.new_netns)
+		r = loopback_up(err);
 	if (r == 0 && !in->create->no_new_keyring)
 		r = keyring_join_session(in->create->id, err);
 	if (r < 0)
