@@ -24,12 +24,12 @@ static int print_event(const char *id, const char *type, const struct cgroup_sta
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 
-	json_open(&out, NULL, '{');
-	json_string(&out, "type", type);
-	json_string(&out, "id", id);
+	put_open(&out, NULL, '{');
+	put_string(&out, "type", type);
+	put_string(&out, "id", id);
 	if (stats)
 		stats_json(&out, "data", stats);
-	json_close(&out, '}');
+	put_close(&out, '}');
 	output_text(&out, "\n");
 	return output_flush(&out, err);
 }

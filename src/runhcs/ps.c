@@ -175,10 +175,10 @@ static int filter_table(struct output *out, char *text, const struct pid_list *p
 
 static void print_json(struct output *out, const struct pid_list *pids)
 {
-	json_open(out, NULL, '[');
+	put_open(out, NULL, '[');
 	for (size_t i = 0; i < pids->len; i++)
-		json_signed(out, NULL, pids->items[i]);
-	json_close(out, ']');
+		put_signed(out, NULL, pids->items[i]);
+	put_close(out, ']');
 	output_text(out, "\n");
 }
 

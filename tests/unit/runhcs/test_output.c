@@ -23,17 +23,17 @@ static void json_has_its_commas(void **state)
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 
 	(void)state;
-	json_open(&out, NULL, '{');
-	json_string(&out, "a", "x:");
-	json_open(&out, "b", '[');
-	json_unsigned(&out, NULL, UINT64_MAX);
-	json_signed(&out, NULL, -1);
-	json_open(&out, NULL, '{');
-	json_close(&out, '}');
-	json_close(&out, ']');
-	json_number(&out, "c", 0.25);
-	json_null(&out, "d");
-	json_close(&out, '}');
+	put_open(&out, NULL, '{');
+	put_string(&out, "a", "x:");
+	put_open(&out, "b", '[');
+	put_unsigned(&out, NULL, UINT64_MAX);
+	put_signed(&out, NULL, -1);
+	put_open(&out, NULL, '{');
+	put_close(&out, '}');
+	put_close(&out, ']');
+	put_number(&out, "c", 0.25);
+	put_null(&out, "d");
+	put_close(&out, '}');
 	assert_output(&out,
 		      "{\"a\":\"x:\",\"b\":[18446744073709551615,-1,{}],\"c\":0.25,\"d\":null}");
 }
@@ -60,7 +60,7 @@ static void json_strings_hold_any_bytes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
 		_cleanup_output_ struct output out = OUTPUT_INIT;
 
-		json_string(&out, NULL, strings[i].text);
+		put_string(&out, NULL, strings[i].text);
 		assert_output(&out, strings[i].json);
 	}
 }
