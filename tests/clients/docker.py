@@ -10,6 +10,7 @@ RUNTIME_NAME = "hcs"
 class Docker:
     def __init__(self, sandbox, containerd, runtime):
         self.sandbox = sandbox
+        self.runtime = runtime
         self.dir = sandbox.dir / "docker"
         self.dir.mkdir(mode=0o711)
         self.socket = self.dir / "sock"

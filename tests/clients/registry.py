@@ -22,10 +22,8 @@ class Registry:
         config = root / "config.yml"
         config.write_text(CONFIG.format(root=root / "data", address=ADDRESS))
         self._process = sandbox.daemon("registry", ["docker-registry", "serve", config])
-        sandbox.daemon_ready(
-            self._process, "registry",
-            lambda: sandbox.run(["busybox", "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"],
-                                check=False).returncode == 0)
+        sandbox.daemon_ready(self._process, "registry",
+                             lambda: sandbox.fetch(f"http://{ADDRESS}/v2/") is not None)
 
     def push_test_image(self):
         layout = self._sandbox.dir / "image"

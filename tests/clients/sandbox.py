@@ -23,6 +23,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +45,11 @@ done
 ip link set lo up
 echo ready
 exec docker-init -- cat >/dev/null
+"""
+
+FETCH = """
+import sys, urllib.request
+sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
 """
 
 
@@ -110,6 +116,11 @@ class Sandbox:
         if check and result.returncode != 0:
             raise CommandFailed(result)
         return result
+
+    def fetch(self, url):
+        """The body that `url` answers with, from inside; None when it does not answer."""
+        result = self.run([sys.executable, "-c", FETCH, url], check=False)
+        return result.stdout if result.returncode == 0 else None
 
     def terminal(self, argv, *, env=None, rows=24, columns=80):
         """Run `argv` on a new pseudo-terminal."""

@@ -114,9 +114,11 @@ def test_exec_on_a_terminal(containerd, sandbox):
         terminal.expect("# ")
         terminal.send("test -t 0 && echo is-a-$((1+1))-tty\n")
         terminal.expect("is-a-2-tty")
-        terminal.send("sh -c 'echo now-$((1+1)); exec sleep 100'; echo status-$?\n")
+        terminal.send("sh -c 'echo now-$((1+1)); exec sleep 100'\n")
         terminal.expect("now-2")
         terminal.send("\x03")  # the line discipline inside makes it SIGINT
+        terminal.expect("# ")
+        terminal.send("echo status-$?\n")
         terminal.expect("status-130")
         terminal.send("exit 4\n")
         assert terminal.wait() == 4
