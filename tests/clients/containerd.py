@@ -26,6 +26,7 @@ class Containerd:
         self.runtime = runtime
         self.dir = sandbox.dir / "ctrd"
         self.dir.mkdir(mode=0o711)
+        self.own_mounts = set()
         self.socket = self.dir / "sock"
         # ctr's default cgroup is /NAMESPACE/ID: this keeps it below the sandbox's.
         self.namespace = sandbox.name
@@ -63,6 +64,10 @@ class Containerd:
 
     def bundle(self, id):
         return self.dir / "state" / "io.containerd.runtime.v2.task" / self.namespace / id
+
+    @staticmethod
+    def keeps_cgroup(path):
+        return False
 
     def remove_all(self):
         for id in self.tasks():

@@ -13,6 +13,7 @@ class Docker:
         self.runtime = runtime
         self.dir = sandbox.dir / "docker"
         self.dir.mkdir(mode=0o711)
+        self.own_mounts = set()
         self.socket = self.dir / "sock"
         self.cgroup_parent = f"/{sandbox.name}/docker"
         # dockerd's choice, whatever the runtime is called.
@@ -55,6 +56,10 @@ class Docker:
 
     def inspect(self, id):
         return json.loads(self.docker("inspect", id).stdout)[0]
+
+    @staticmethod
+    def keeps_cgroup(path):
+        return path.name == "docker"
 
     def remove_all(self):
         ids = self.docker("ps", "--all", "--quiet").stdout.split()

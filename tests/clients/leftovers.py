@@ -14,8 +14,9 @@ class Leftovers:
         client, sandbox = self._client, self._client.sandbox
         return {
             "processes": set(sandbox.processes().values()) - {PS},
-            "mounts": set(sandbox.mounts()),
-            "cgroups": {path for path in sandbox.cgroups() if is_container(path)},
+            "mounts": set(sandbox.mounts()) - client.own_mounts,
+            "cgroups": {path for path in sandbox.cgroups()
+                        if not path.name.startswith(PREFIX) and not client.keeps_cgroup(path)},
             "state": set(sandbox.run([client.runtime, *client.runtime_options, "list", "-q"],
                                      ).stdout.split()),
         }
@@ -43,9 +44,3 @@ class Leftovers:
 
 
 PS = "ps -e -o pid=,stat=,args="
-
-
-def is_container(cgroup):
-    """Not the parents that clients keep: the sandbox's own, and those named by words."""
-    return (cgroup.name not in ("docker", "podman", "conmon")
-            and not cgroup.name.startswith(PREFIX))

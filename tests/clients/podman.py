@@ -30,6 +30,8 @@ class Podman:
         self.runtime = runtime
         self.dir = sandbox.dir / "podman"
         self.dir.mkdir(mode=0o711)
+        # podman binds its storage onto itself now and then.
+        self.own_mounts = {str(self.dir / "root" / "overlay")}
         self.cgroup_parent = f"/{sandbox.name}/podman"
         # podman passes no --root: the runtime's default, hidden by the sandbox's /run.
         self.runtime_options = ()
@@ -68,6 +70,17 @@ class Podman:
 
     def inspect(self, id):
         return json.loads(self.podman("inspect", "--type", "container", id).stdout)[0]
+
+    @staticmethod
+    def keeps_cgroup(path):
+        """What podman leaves after the last container and pod.
+
+        It removes a pod's cgroup from the hierarchies of the controllers only; where the
+        runtime made it elsewhere (to put a container below), it stays.
+        """
+        container = path.name.startswith("libpod-")
+        return path.name in ("podman", "conmon") or (
+            not container and path.parts[4] in ("systemd", "unified"))
 
     def remove_all(self):
         self.podman("pod", "rm", "--force", "--all", "--time", "0")

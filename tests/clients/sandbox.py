@@ -39,6 +39,8 @@ SETUP = """
 set -e
 mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/lock /run/netns
+# As podman would at its first network, and never undo.
+mount --bind /run/netns /run/netns && mount --make-shared /run/netns
 for dir in /etc/docker /etc/cni /var/lib/cni /opt; do
     if [ -d "$dir" ]; then mount -t tmpfs -o mode=755 hidden "$dir"; fi
 done
@@ -80,6 +82,8 @@ class Sandbox:
         self.dir = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.dir.chmod(0o711)  # a container's user walks through it to bind mounts
         self.name = self.dir.name
+        self.workdir = self.dir / "cwd"  # of every client and daemon: conmon writes to it
+        self.workdir.mkdir()
         self._lock = open(self.dir / "lock", "w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._daemons = []
@@ -94,8 +98,8 @@ class Sandbox:
 
     def inside(self, argv):
         """The command line that runs `argv` in the namespaces."""
-        return ["nsenter", "--target", str(self._pid), "--mount", "--net", "--pid", "--",
-                *map(str, argv)]
+        return ["nsenter", "--target", str(self._pid), "--mount", "--net", "--pid",
+                f"--wdns={self.workdir}", "--", *map(str, argv)]
 
     def run(self, argv, *, check=True, input=None, timeout=60, env=None):
         process = subprocess.Popen(

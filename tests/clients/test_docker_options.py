@@ -170,7 +170,7 @@ def test_bridge_network(docker):
     address = docker.inspect(server)["NetworkSettings"]["IPAddress"]
     assert wait_for(lambda: docker.sandbox.fetch("http://127.0.0.1:8080/"),
                     "the published port") == "page\n"
-    assert output(docker, f"wget -q -T 5 -O - http://{address}/", "--network", "bridge") == "page"
+    assert output(docker, f"wget -q -O - http://{address}/", "--network", "bridge") == "page"
 
 
 def test_network_of_ones_own_resolves_names(docker):
