@@ -317,7 +317,7 @@ static int make(struct creation *cr, struct error *err)
 
 	r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)
-		r = mount_plan_open_idmaps(cr->mounts, err);
+		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
 		r = make_start_socket(cr, err);
 	if (r == 0)

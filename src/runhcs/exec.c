@@ -214,5 +214,6 @@ const struct command command_exec = {
 	.min_args = 1,
 	.max_args = -1,
 	.stop_after = 2,
+	.enters_container = true,
 	.run = run,
 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "container/program_seal.h"
 #include "runhcs/command.h"
 #include "runhcs/global.h"
 #include "runhcs/help.h"
@@ -79,7 +80,7 @@ static void warn(const char *message, void *data)
 }
 
 static int run_command(const struct global_options *global, const struct arguments *arguments,
-		       struct log *log, int *ret_status, struct error *err)
+		       char **program_argv, struct log *log, int *ret_status, struct error *err)
 {
 	struct invocation invocation = {
 		.host = { .warn = warn, .warn_data = log },
@@ -94,6 +95,11 @@ static int run_command(const struct global_options *global, const struct argumen
 	if (!command)
 		return usage_error(&program_command, err, "unknown command \"%s\"",
 				   arguments->items[0]);
+	if (command->enters_container) {
+		r = program_seal(program_argv, err);
+		if (r < 0)
+			return r;
+	}
 	r = global_host(global, &invocation.host, &root, err);
 	if (r < 0)
 		return r;
@@ -130,7 +136,7 @@ static int run_program(int argc, char **argv, struct log *log, int *ret_status, 
 		return usage_error(&program_command, err, "no command given");
 	if (!strcmp(arguments.items[0], "help"))
 		return run_help(&arguments, err);
-	return run_command(&global, &arguments, log, ret_status, err);
+	return run_command(&global, &arguments, argv, log, ret_status, err);
 }
 
 /* With 0, 1 or 2 closed, the next file opened would take its place and get what we print. */

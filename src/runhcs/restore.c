@@ -47,5 +47,6 @@ const struct command command_restore = {
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
+	.enters_container = true,
 	.run = run,
 };
