@@ -139,7 +139,7 @@ static char *replace_numbers(const char *text, size_t len)
 }
 
 /* jansson's words quote the input after " near ", which may be of any bytes: cut there. */
-static int syntax_error(const json_error_t *error, struct error *err)
+static int syntax_error(const char *text, size_t len, const json_error_t *error, struct error *err)
 {
 	const char *what;
 	char buf[JSON_PRINTABLE_SIZE], words[sizeof(error->text)];
@@ -155,7 +155,8 @@ static int syntax_error(const json_error_t *error, struct error *err)
 		what = "text that is not UTF-8";
 		break;
 	case json_error_premature_end_of_input:
-		what = "the text ends too early";
+		/* The decoder takes a NUL for the end. */
+		what = memchr(text, '\0', len) ? "a NUL byte" : "the text ends too early";
 		break;
 	case json_error_end_of_input_expected:
 		what = "text after the end of the document";
@@ -195,7 +196,7 @@ int json_doc_parse(const char *text, size_t len, struct json_doc *ret, struct er
 	}
 	root = json_loadb(copy ? copy : text, len, 0, &error);
 	if (!root)
-		return syntax_error(&error, err);
+		return syntax_error(text, len, &error, err);
 	*ret = (struct json_doc){ .root = root, .text = copy ? text : NULL };
 	return 0;
 }

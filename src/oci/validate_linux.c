@@ -65,7 +65,11 @@ static int check_devices(const struct oci_devices *devices, struct error *err)
 		if (device->path[0] != '/')
 			return error_set(err, EINVAL,
 					 "linux.devices[%zu].path: expected an absolute path", i);
-		if (*device->type == 'p')
+		if ((device->uid.set && device->uid.value == UINT32_MAX) ||
+		    (device->gid.set && device->gid.value == UINT32_MAX))
+			return error_set(err, EINVAL, "linux.devices[%zu].%s: %u is not an id", i,
+					 device->uid.value == UINT32_MAX ? "uid" : "gid", UINT32_MAX);
+		if (*device->type == 'p') /* a FIFO has no numbers */
 			continue;
 		if (device->major < 0 || device->major > MAJOR_MAX)
 			return error_set(err, EINVAL, "linux.devices[%zu].major: not from 0 to %d", i,
@@ -73,10 +77,6 @@ static int check_devices(const struct oci_devices *devices, struct error *err)
 		if (device->minor < 0 || device->minor > MINOR_MAX)
 			return error_set(err, EINVAL, "linux.devices[%zu].minor: not from 0 to %d", i,
 					 MINOR_MAX);
-		if ((device->uid.set && device->uid.value == UINT32_MAX) ||
-		    (device->gid.set && device->gid.value == UINT32_MAX))
-			return error_set(err, EINVAL, "linux.devices[%zu].%s: %u is not an id", i,
-					 device->uid.value == UINT32_MAX ? "uid" : "gid", UINT32_MAX);
 	}
 	return 0;
 }

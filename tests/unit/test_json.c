@@ -139,16 +139,16 @@ static void strings_keep_their_digits(void **state)
 static void broken_json_is_one_line_that_says_where(void **state)
 {
 	(void)state;
-	assert_broken("", "invalid JSON at line 1, column 0: '[' or '{' expected");
+	assert_broken("", "invalid JSON at line 1, column 0: the text ends too early");
 	assert_broken("{]", "invalid JSON at line 1, column 2: string or '}' expected");
-	assert_broken("{\n\"a\": [1,\n  2", "invalid JSON at line 3, column 3: ']' expected");
+	assert_broken("{\n\"a\": [1,\n  2", "invalid JSON at line 3, column 3: the text ends too early");
 	assert_broken("{\"a\":1} x", "invalid JSON at line 1, column 9: text after the end of the document");
 	assert_broken("{\"a\":01}", "invalid JSON at line 1, column 6: invalid token");
 	assert_broken("{\"a\":\"\\u0000\"}",
-		      "invalid JSON at line 1, column 12: a NUL character in a string");
+		      "invalid JSON at line 1, column 13: a NUL character in a string");
 	assert_broken("{\"a\":\"\xff\xfe\"}", "invalid JSON at line 1, column 6: text that is not UTF-8");
 	assert_broken("\x7f" "ELF\x02\x01", "invalid JSON at line 1, column 1: '[' or '{' expected");
-	assert_broken_bytes("{\"a\":\0}", 7, "invalid JSON at line 1, column 5: invalid token");
+	assert_broken_bytes("{\"a\":\0}", 7, "invalid JSON at line 1, column 6: a NUL byte");
 	assert_broken("{\"a\":1e999}", "invalid JSON at line 1, column 10: a number that is out of range");
 	assert_broken("{\"a\":18446744073709551615,\n \"b\":18446744073709551615 x}",
 		      "invalid JSON at line 2, column 27: '}' expected");
