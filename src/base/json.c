@@ -6,18 +6,22 @@
 #include <string.h>
 
 /*
- * jansson's integers are int64; uint64 beyond that is real input (RLIM_INFINITY, seccomp masks) and as
- * a real it would lose digits. So before decoding, an integer literal of that size is replaced by a
- * real that says where in the text it stands, with this fraction; the getters read it from there. No
- * spec property is a real, so each real of the document itself is replaced by the other fraction and
- * none can be taken for a place. Replacements are padded with spaces: line and column stay true.
+ * jansson's integers are int64; uint64 beyond that is real input (RLIM_INFINITY, seccomp masks) and
+ * as a real it would lose digits. So before decoding, an integer literal of that size is replaced
+ * by a real that says where in the text it stands, with this fraction; the getters read it from
+ * there. No spec property is a real, so each real of the document itself is replaced by the other
+ * fraction and none can be taken for a place. Replacements are padded with spaces: line and column
+ * stay true.
  */
 #define PLACE_FRACTION 0.25
 #define OTHER_REAL "0.5"
 /* Digits of 9223372036854775807: a literal with fewer fits int64. */
 #define INT64_DIGITS 19
 
-struct literal { size_t len; bool integer; };
+struct literal {
+	size_t len;
+	bool integer;
+};
 
 static size_t digits(const char *text, size_t len)
 {
@@ -71,8 +75,8 @@ struct scan {
 	bool long_integer;
 };
 
-/* Every value but the first of its array or object follows a comma, so counting these and the brackets
- * bounds the memory a decoder needs before it takes any. */
+/* Every value but the first of its array or object follows a comma, so counting these and the
+ * brackets bounds the memory a decoder needs before it takes any. */
 static struct scan scan_text(const char *text, size_t len)
 {
 	struct scan scan = { .values = 1 };

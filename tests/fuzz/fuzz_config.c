@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A refusal is one line of printable ASCII whatever the input holds; no refusal leaves err alone. */
+/* A refusal is one line of printable ASCII whatever the input holds; no refusal leaves err alone.
+ */
 static void check(int r, struct error *err)
 {
 	const char *text = error_text(err);
