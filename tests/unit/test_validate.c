@@ -11,25 +11,29 @@
 #include "oci/template.h"
 #include "oci/validate.h"
 
-/* The default config with a change: what RFC 7386 calls a merge patch, in which null takes away. */
+/* target, taken over, with the patch applied: RFC 7386, in which null takes away. */
 static json_t *merged(json_t *target, json_t *patch)
 {
 	const char *key;
 	json_t *value;
 
-	if (!json_is_object(patch))
+	if (!json_is_object(patch)) {
+		json_decref(target);
 		return json_incref(patch);
-	if (!json_is_object(target))
+	}
+	if (!json_is_object(target)) {
+		json_decref(target);
 		target = json_object();
-	json_object_foreach(patch, key, value)
-	{
+	}
+	json_object_foreach(patch, key, value) {
+		json_t *old = json_object_get(target, key);
+
 		if (json_is_null(value))
 			(void)json_object_del(target, key);
 		else
-			(void)json_object_set_new(target, key,
-						  merged(json_object_get(target, key), value));
+			(void)json_object_set_new(target, key, merged(json_incref(old), value));
 	}
-	return json_incref(target);
+	return target;
 }
 
 /* Validates the default config with the change; NULL, or the message (in err). */
@@ -41,7 +45,7 @@ static const char *validate_with(const char *change, struct error *err)
 
 	if (!patch)
 		fail_msg("the test's own JSON is broken: %s", change);
-	json_decref(merged(config, patch));
+	config = merged(config, patch);
 	json_decref(patch);
 	text = json_dumps(config, 0);
 	json_decref(config);
