@@ -14,19 +14,20 @@
  * on to the file system. */
 /* clang-format off */
 static const char *const mount_options[] = {
-	"acl",          "async",       "atime",        "bind",          "defaults",
-	"dev",          "diratime",    "dirsync",      "exec",          "idmap",
-	"iversion",     "lazytime",    "loud",         "mand",          "noacl",
-	"noatime",      "nodev",       "nodiratime",   "noexec",        "noiversion",
-	"nolazytime",   "nomand",      "norelatime",   "nostrictatime", "nosuid",
-	"nosymfollow",  "private",     "ratime",       "rbind",         "rdev",
-	"rdiratime",    "relatime",    "remount",      "rexec",         "ridmap",
-	"rnoatime",     "rnodev",      "rnodiratime",  "rnoexec",       "rnorelatime",
-	"rnostrictatime", "rnosuid",   "rnosymfollow", "ro",            "rprivate",
-	"rrelatime",    "rro",         "rrw",          "rshared",       "rslave",
-	"rstrictatime", "rsuid",       "rsymfollow",   "runbindable",   "rw",
-	"shared",       "silent",      "slave",        "strictatime",   "suid",
-	"symfollow",    "sync",        "tmpcopyup",    "unbindable",    NULL,
+	"async",          "atime",          "bind",           "copy-symlink",   "defaults",
+	"dev",            "diratime",       "dirsync",        "exec",           "idmap",
+	"iversion",       "lazytime",       "loud",           "mand",           "noatime",
+	"nodev",          "nodiratime",     "nodirsync",      "noexec",         "noiversion",
+	"nolazytime",     "nomand",         "norelatime",     "nostrictatime",  "nosuid",
+	"nosymfollow",    "private",        "ratime",         "rbind",          "rdev",
+	"rdiratime",      "relatime",       "remount",        "rexec",          "ridmap",
+	"rnoatime",       "rnodev",         "rnodiratime",    "rnoexec",        "rnorelatime",
+	"rnostrictatime", "rnosuid",        "rnosymfollow",   "ro",             "rprivate",
+	"rrelatime",      "rro",            "rrw",            "rshared",        "rslave",
+	"rstrictatime",   "rsuid",          "rsymfollow",     "runbindable",    "rw",
+	"shared",         "silent",         "slave",          "strictatime",    "suid",
+	"symfollow",      "sync",           "tmpcopyup",      "unbindable",
+	NULL,
 };
 /* clang-format on */
 
