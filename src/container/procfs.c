@@ -17,10 +17,11 @@
  */
 static int open_existing(struct error *err)
 {
-	_cleanup_close_ int fd = root_open_no_links(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
 	struct statfs fs;
 	struct stat st;
 
+	fd = root_open_no_links(root, "/proc", O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return error_sys(err, -fd, "open /proc");
 	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
@@ -34,9 +35,12 @@ static int open_existing(struct error *err)
 int rootfs_open_proc(struct rootfs *fs, struct error *err)
 {
 	_cleanup_error_ struct error cause = ERROR_INIT;
-	_cleanup_close_ int ctx = fs_context_open("proc", &cause);
-	int fd = ctx;
+	_cleanup_close_ int ctx = -1;
+	int fd;
 
+	if (fs->proc_fd >= 0)
+		return 0;
+	fd = ctx = fs_context_open("proc", &cause);
 	if (ctx >= 0)
 		fd = fs_context_mount(ctx, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
 				      &cause);

@@ -114,7 +114,6 @@ static int setup(struct rootfs *fs, struct error *err)
 {
 	int r;
 
-	/* Mounts and nodes get the modes that are written, whatever the caller's umask. */
 	r = root_propagation_begin(fs->spec, err);
 	if (r == 0 && fs->spec->linux_->masked_paths.len > 0)
 		r = open_null(fs, err);
@@ -131,10 +130,9 @@ static int setup(struct rootfs *fs, struct error *err)
 int rootfs_setup(struct rootfs *fs, struct error *err)
 {
 	mode_t mask;
-	int r = rootfs_open_proc(fs, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	/* Mounts and nodes get the modes that are written, whatever the caller's umask. */
 	mask = umask(0);
 	r = has_mount_namespace(fs) ? setup(fs, err) : setup_plain(fs, err);
 	(void)umask(mask);
@@ -145,6 +143,10 @@ int rootfs_setup(struct rootfs *fs, struct error *err)
 
 static int enter_plain(struct rootfs *fs, struct error *err)
 {
+	int r = fs->root_fd < 0 ? setup_plain(fs, err) : 0;
+
+	if (r < 0)
+		return r;
 	if (fchdir(fs->root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
 		return error_sys(err, errno, "chroot to the root");
 	return 0;

@@ -37,7 +37,7 @@ void rootfs_init(struct rootfs *fs);
 /* Closes the descriptors, frees the rest. */
 void rootfs_done(struct rootfs *fs);
 /* Makes a private procfs mount for writes to /proc that must land on a real procfs
- * (CVE-2019-16884, 2025-52881); sets proc_fd. Used by rootfs_setup; exec uses it alone. */
+ * (CVE-2019-16884, 2025-52881); sets proc_fd; does nothing when it is set. */
 int rootfs_open_proc(struct rootfs *fs, struct error *err);
 /* Propagation of "/", root attached, all mounts, devices and /dev links. The working directory is then the
  * root mount, not yet pivoted, so that createRuntime and createContainer hooks see it. */
