@@ -29,6 +29,7 @@ struct scene {
 	void (*init)(void);
 	/* In the container, when all is done. Not called with init. */
 	void (*inside)(void);
+	unsigned mounts_left; /* after init, that many mounts are below the scene's directory on the host */
 	const char *refused; /* setup fails, and its message has this in it */
 };
 
