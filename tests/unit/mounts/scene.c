@@ -202,6 +202,12 @@ static _Noreturn void play_host(const struct scene *scene)
 	parse(scene);
 	rootfs_init(&scene_fs);
 	CHECK_OK(mount_plan_parse(&scene_spec, &scene_plan, &err), &err);
+	if (scene->plan_refused) {
+		CHECK(mount_plan_open_sources(scene_plan, scene_dir, &err) < 0);
+		if (!strstr(error_text(&err), scene->plan_refused))
+			scene_fail(__FILE__, __LINE__, scene->plan_refused, error_text(&err));
+		_exit(0);
+	}
 	CHECK_OK(mount_plan_open_sources(scene_plan, scene_dir, &err), &err);
 	scene_fs.spec = &scene_spec;
 	scene_fs.mounts = scene_plan;
