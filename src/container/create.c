@@ -158,7 +158,6 @@ static int prepare_init(struct creation *cr, struct error *err)
 	in->process.rlimits_by_parent =
 		in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;
 	in->wait_go = in->new_userns || create->cgroup_manager == CGROUP_SYSTEMD ||
-		      (cr->cgroup && cgroup_is_unified(cr->cgroup)) ||
 		      (l && (l->net_devices.len > 0 || l->intel_rdt)) ||
 		      spec->process->oom_score_adj.set;
 	in->fs.spec = spec;
@@ -291,6 +290,26 @@ static void undo(struct creation *cr)
 		(void)unlinkat(cr->create->state_fd, CONTAINER_START_SOCKET, 0);
 }
 
+/* Into the cgroup by the clone itself where the host has cgroup2; where that is refused (threaded domains,
+ * processes above) by cgroup_attach, for which init then waits. */
+static int spawn(struct creation *cr, struct error *err)
+{
+	int cgroup_fd = cr->cgroup ? cgroup_clone_fd(cr->cgroup) : -1;
+	pid_t pid;
+
+	pid = namespace_spawn(&cr->namespaces, cgroup_fd, init_main, &cr->init, &cr->pidfd, err);
+	if (cgroup_fd >= 0 && (pid == -EBUSY || pid == -EOPNOTSUPP || pid == -EACCES)) {
+		error_done(err);
+		cgroup_clone_failed(cr->cgroup);
+		cr->init.wait_go = true;
+		pid = namespace_spawn(&cr->namespaces, -1, init_main, &cr->init, &cr->pidfd, err);
+	}
+	if (pid < 0)
+		return pid;
+	cr->c.pid = pid;
+	return 0;
+}
+
 static int make(struct creation *cr, struct error *err)
 {
 	struct pid_stat stat;
@@ -298,7 +317,7 @@ static int make(struct creation *cr, struct error *err)
 
 	r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)
-		r = mount_plan_open_idmaps(cr->mounts, err);
+		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
 		r = make_start_socket(cr, err);
 	if (r == 0)
@@ -307,13 +326,9 @@ static int make(struct creation *cr, struct error *err)
 		r = prepare_init(cr, err);
 	if (r < 0)
 		return r;
-	cr->c.pid = namespace_spawn(&cr->namespaces, cr->cgroup ? cgroup_clone_fd(cr->cgroup) : -1,
-				    init_main, &cr->init, &cr->pidfd, err);
-	if (cr->c.pid < 0) {
-		r = cr->c.pid;
-		cr->c.pid = 0;
+	r = spawn(cr, err);
+	if (r < 0)
 		return r;
-	}
 	cr->init.sync = close_fd(cr->init.sync);
 	cr->init.listen = close_fd(cr->init.listen);
 	r = pid_read_stat(cr->c.pid, &stat);

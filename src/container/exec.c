@@ -140,14 +140,15 @@ static int prepare(struct execution *ex, struct error *err)
 		r = cgroup_load(ex->c->cgroup_manager, ex->c->cgroup_path, ex->c->cgroup_scope,
 				exec->cgroup, &ex->cgroup, err);
 		if (r == 0)
+			r = cgroup_follow(ex->cgroup, ex->c->pid, err);
+		if (r == 0)
 			r = cgroup_open_enter(ex->cgroup, err);
 		if (r < 0)
 			return r;
 	}
 	ex->wait_go = ex->process.rlimits_by_parent || exec->process->oom_score_adj.set ||
-		      exec->process->exec_cpu_affinity ||
-		      (ex->cgroup && cgroup_is_unified(ex->cgroup)) ||
-		      ex->c->cgroup_manager == CGROUP_SYSTEMD;
+		      (ex->cgroup && cgroup_clone_fd(ex->cgroup) < 0 &&
+		       cgroup_is_unified(ex->cgroup));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, errno, "socketpair");
 	ex->runtime_sync = pair[0];
@@ -205,10 +206,10 @@ static int spawn(struct execution *ex, struct error *err)
 
 	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter, exec_main,
 					 ex, &ex->pidfd, err);
-	/* EBUSY: on v2 the container has made cgroups of its own, and none of processes beside them is
-	 * allowed; attaching puts the process beside init then. */
-	if (ex->pid == -EBUSY && cgroup_fd >= 0) {
+	if (cgroup_fd >= 0 && (ex->pid == -EBUSY || ex->pid == -EOPNOTSUPP || ex->pid == -EACCES)) {
 		error_done(err);
+		cgroup_clone_failed(ex->cgroup);
+		ex->wait_go = true;
 		ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, -1, &ex->enter,
 						 exec_main, ex, &ex->pidfd, err);
 	}

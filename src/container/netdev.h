@@ -4,9 +4,11 @@
 #include "base/error.h"
 #include "oci/spec.h"
 
-/* Moves each into the namespace netns_fd, renames it where asked, and gives it back its global
- * addresses and its up state, as runtime-spec config-linux.md#network-devices says. Over rtnetlink
- * from the host side (RTM_NEWLINK with IFLA_NET_NS_FD), then in the namespace through a netlink
- * socket made there (a short-lived thread or child does setns). On failure what was moved is moved
- * back. Needs linux.namespaces network: the caller checked it. */
+/* Refuses by JSON path names that no interface can have, and two that would become one. */
+int netdev_check(const struct oci_net_devices *devices, struct error *err);
+/* Moves each into the namespace netns_fd, renames it where asked ("eth%d": the first free number),
+ * gives it back its permanent global addresses and sets it up, as runtime-spec
+ * config-linux.md#network-devices says. On failure what was moved is moved back, with its name,
+ * addresses and up state. Needs linux.namespaces network (the caller checked it) and CAP_NET_ADMIN
+ * over both namespaces. */
 int netdev_move(const struct oci_net_devices *devices, int netns_fd, struct error *err);

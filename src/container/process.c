@@ -177,7 +177,7 @@ static int load_seccomp(const struct process_plan *plan, int sync, struct error 
 {
 	int listener = -1, r;
 
-	r = seccomp_load(&plan->seccomp, &listener, err);
+	r = seccomp_install(&plan->seccomp, &listener, err);
 	if (r < 0 || listener < 0)
 		return r;
 	/* The runtime takes the descriptor out of this process by pidfd_getfd(2) and answers. */

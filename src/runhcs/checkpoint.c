@@ -8,7 +8,8 @@ static const struct option options[] = {
 	CRIU_VALUE("parent-path", parent_path, "DIR",
 		   "images of an earlier --pre-dump, relative to the image directory"),
 	CRIU_VALUE("page-server", page_server, "ADDRESS:PORT", "send memory to a CRIU page server"),
-	CRIU_VALUE("status-fd", status_fd, "FD", "CRIU writes a NUL to it when --lazy-pages is ready"),
+	CRIU_VALUE("status-fd", status_fd, "FD",
+		   "CRIU writes a NUL to it when --lazy-pages is ready"),
 	OPT_END,
 };
 

@@ -15,7 +15,8 @@ static int check_cgroups_mode(const struct command *command, const char *mode, s
 		if (!strcmp(mode, modes[i]))
 			return 0;
 	return usage_error(command, err,
-			   "--manage-cgroups-mode is soft, full, strict or ignore, not \"%s\"", mode);
+			   "--manage-cgroups-mode is soft, full, strict or ignore, not \"%s\"",
+			   mode);
 }
 
 static int check_page_server(const struct command *command, const char *server, struct error *err)
@@ -26,7 +27,8 @@ static int check_page_server(const struct command *command, const char *server, 
 	if (!server)
 		return 0;
 	if (!colon || colon == server || number_unsigned(colon + 1, UINT16_MAX, &port) < 0 || !port)
-		return usage_error(command, err, "--page-server is ADDRESS:PORT, not \"%s\"", server);
+		return usage_error(command, err, "--page-server is ADDRESS:PORT, not \"%s\"",
+				   server);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What a command is: its words for the user, its options, and the function behind it. */
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "compute/system.h"
 #include "runhcs/log.h"
@@ -20,10 +22,11 @@ struct command {
 	const char *description; /* sentences, wrapped by help */
 	const char *examples;    /* lines as they are; NULL: none */
 	const struct option *options;
-	int min_args, max_args;  /* of positional arguments; max -1: no limit */
-	int stop_after;          /* see options_parse */
-	/* argv: what follows the command's name. Returns 0 with *ret_status for the exit status (0 unless a
-	 * process's status is passed on), OPTIONS_HELP, or -errno. */
+	int min_args, max_args; /* of positional arguments; max -1: no limit */
+	int stop_after;         /* see options_parse */
+	bool enters_container;  /* a process of ours goes into one: see program_seal */
+	/* argv: what follows the command's name. Returns 0 with *ret_status for the exit status (0
+	 * unless a process's status is passed on), OPTIONS_HELP, or -errno. */
 	int (*run)(const struct invocation *invocation, int argc, char **argv, int *ret_status,
 		   struct error *err);
 };

@@ -46,5 +46,6 @@ const struct command command_create = {
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
+	.enters_container = true,
 	.run = run,
 };

@@ -48,8 +48,7 @@ int create_options_apply(const struct create_options *options, const struct invo
 	r = pidfd_socket_refuse(options->pidfd_socket, err);
 	if (r < 0)
 		return r;
-	if (options->isolation &&
-	    compute_isolation_parse(options->isolation, &ret->isolation) < 0)
+	if (options->isolation && compute_isolation_parse(options->isolation, &ret->isolation) < 0)
 		return error_set(err, EINVAL,
 				 "--isolation is process, hyperv, vm or default, not \"%s\"",
 				 options->isolation);

@@ -2,7 +2,9 @@
 #include "runhcs/command.h"
 #include "runhcs/id_pattern.h"
 
-struct values { bool force, regex; };
+struct values {
+	bool force, regex;
+};
 
 static const struct option options[] = {
 	OPT_FLAG("force", 'f', struct values, force,

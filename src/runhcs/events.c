@@ -7,7 +7,10 @@
 #define DEFAULT_INTERVAL "5s"
 #define NS_PER_MS 1000000
 
-struct values { const char *interval; bool stats; };
+struct values {
+	const char *interval;
+	bool stats;
+};
 
 static const struct option options[] = {
 	OPT_FLAG("stats", 0, struct values, stats, "show the statistics once and end"),
@@ -21,12 +24,12 @@ static int print_event(const char *id, const char *type, const struct cgroup_sta
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 
-	json_open(&out, NULL, '{');
-	json_string(&out, "type", type);
-	json_string(&out, "id", id);
+	put_open(&out, NULL, '{');
+	put_string(&out, "type", type);
+	put_string(&out, "id", id);
 	if (stats)
 		stats_json(&out, "data", stats);
-	json_close(&out, '}');
+	put_close(&out, '}');
 	output_text(&out, "\n");
 	return output_flush(&out, err);
 }
@@ -44,11 +47,14 @@ static int parse_interval(const char *text, int *ret_ms, struct error *err)
 	if (number_duration(text, &ns) < 0 || ns <= 0)
 		return usage_error(&command_events, err,
 				   "--interval is a time above 0 such as 500ms, 5s or 1m30s, "
-				   "not \"%s\"", text);
+				   "not \"%s\"",
+				   text);
 	ms = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
 	if (ms > INT32_MAX)
-		return usage_error(&command_events, err, "--interval %s is too long (24 days at "
-							 "most)", text);
+		return usage_error(&command_events, err,
+				   "--interval %s is too long (24 days at "
+				   "most)",
+				   text);
 	*ret_ms = (int)ms;
 	return 0;
 }
@@ -85,7 +91,8 @@ const struct command command_events = {
 	.usage = "[options] ID",
 	.description =
 		"Prints one JSON object a line until the container ends: type \"stats\" with what "
-		"its cgroups count, every interval, and type \"oom\" whenever the kernel has killed "
+		"its cgroups count, every interval, and type \"oom\" whenever the kernel has "
+		"killed "
 		"a process of it for want of memory.",
 	.examples = "  runhcs events --interval 1s web\n"
 		    "  runhcs events --stats web\n",

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-
-#include "base/fd.h"
-#include "oci/parse.h"
 #include "runhcs/command.h"
 #include "runhcs/create_options.h"
+#include "runhcs/exec_process.h"
 #include "runhcs/number.h"
 
 /* NGROUPS_MAX of the kernel. */
@@ -33,7 +30,8 @@ static void values_done(struct values *given)
 
 static const struct option options[] = {
 	FLAG("tty", 't', tty, "give the process a terminal"),
-	VALUE("user", 'u', user, "UID[:GID]", "run as these numeric ids (default: the container's)"),
+	VALUE("user", 'u', user, "UID[:GID]",
+	      "run as these numeric ids (default: the container's)"),
 	LIST("additional-gids", 'g', gids, "GID", "a supplementary group; may be repeated"),
 	VALUE("cwd", 0, cwd, "DIR", "working directory in the container"),
 	LIST("env", 'e', env, "NAME=VALUE", "set a variable; may be repeated"),
@@ -87,24 +85,9 @@ static int parse_user(const char *text, struct compute_exec *exec, struct error 
 	if (number_user(text, &exec->uid, &exec->has_gid, &exec->gid) < 0)
 		return usage_error(&command_exec, err,
 				   "--user is UID or UID:GID in decimal, each below 4294967295, "
-				   "not \"%s\"; names are not looked up", text);
+				   "not \"%s\"; names are not looked up",
+				   text);
 	exec->has_user = true;
-	return 0;
-}
-
-static int read_process(const char *path, struct arena *arena, struct oci_process **ret,
-			struct error *err)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	int r;
-
-	r = file_read(AT_FDCWD, path, OCI_CONFIG_MAX, &text, &len);
-	if (r < 0)
-		return error_sys(err, -r, "cannot read the process file %s", path);
-	r = oci_process_parse(text, len, arena, ret, err);
-	if (r < 0)
-		return error_wrap(err, r, "%s", path);
 	return 0;
 }
 
@@ -112,13 +95,34 @@ static int check_environment(const struct string_list *env, struct error *err)
 {
 	for (size_t i = 0; i < env->len; i++)
 		if (env->items[i][0] == '=')
-			return usage_error(&command_exec, err, "--env needs a name, as in NAME=VALUE");
+			return usage_error(&command_exec, err,
+					   "--env needs a name, as in NAME=VALUE");
 	return 0;
+}
+
+/* What a process file says by itself; beside one these would have no effect. --tty and --cap are
+ * added to it, since conmon and podman give them twice. */
+static const char *first_process_option(const struct values *given)
+{
+	return given->cwd             ? "--cwd"
+	       : given->env.len       ? "--env"
+	       : given->user          ? "--user"
+	       : given->gids.len      ? "--additional-gids"
+	       : given->apparmor      ? "--apparmor"
+	       : given->process_label ? "--process-label"
+	       : given->no_new_privs  ? "--no-new-privs"
+				      : NULL;
 }
 
 static int check_combination(const struct values *given, const struct arguments *arguments,
 			     struct error *err)
 {
+	const char *excluded = first_process_option(given);
+
+	if (given->process && excluded)
+		return usage_error(&command_exec, err,
+				   "%s cannot be combined with --process; say it in the file",
+				   excluded);
 	if (given->cgroups.len > 1)
 		return error_set(err, ENOTSUP, "--cgroup: only one is supported");
 	if (given->process && arguments->len > 1)
@@ -185,7 +189,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 		return r;
 	exec.additional_gids = gids;
 	if (given.process) {
-		r = read_process(given.process, &arena, &process, err);
+		r = exec_process_read(given.process, given.tty, &given.caps, &arena, &process, err);
 		if (r < 0)
 			return r;
 		exec.process = process;
@@ -210,5 +214,6 @@ const struct command command_exec = {
 	.min_args = 1,
 	.max_args = -1,
 	.stop_after = 2,
+	.enters_container = true,
 	.run = run,
 };

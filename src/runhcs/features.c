@@ -31,7 +31,8 @@ const struct command command_features = {
 	.usage = "",
 	.description =
 		"Prints the features document of the runtime specification: versions, hooks, mount "
-		"options, namespaces, capabilities, cgroups, seccomp and more, as they are known to "
+		"options, namespaces, capabilities, cgroups, seccomp and more, as they are known "
+		"to "
 		"this program whatever the host offers.",
 	.run = run,
 };

@@ -86,9 +86,9 @@ static int find_cgroup_manager(const struct global_options *given, enum cgroup_m
 	else if (!strcmp(name, "disabled"))
 		*ret = CGROUP_DISABLED;
 	else
-		return usage_error(
-			&program_command, err,
-			"--cgroup-manager is cgroupfs, systemd or disabled, not \"%s\"", name);
+		return usage_error(&program_command, err,
+				   "--cgroup-manager is cgroupfs, systemd or disabled, not \"%s\"",
+				   name);
 	if (given->systemd_cgroup && *ret != CGROUP_SYSTEMD)
 		return usage_error(&program_command, err,
 				   "--systemd-cgroup contradicts --cgroup-manager %s", name);

@@ -49,9 +49,9 @@ const struct command command_kill = {
 	.name = "kill",
 	.summary = "send a signal to a container",
 	.usage = "[options] ID [SIGNAL]",
-	.description =
-		"Sends a signal to the container's first process. SIGNAL is a name, with SIG before "
-		"it or not, or a number; TERM when it is left out.",
+	.description = "Sends a signal to the container's first process. SIGNAL is a name, with "
+		       "SIG before "
+		       "it or not, or a number; TERM when it is left out.",
 	.examples = "  runhcs kill web\n"
 		    "  runhcs kill web SIGHUP\n"
 		    "  runhcs kill --all web 9\n",

@@ -8,7 +8,10 @@
 
 #define COLUMNS 6
 
-struct values { const char *format; bool quiet; };
+struct values {
+	const char *format;
+	bool quiet;
+};
 
 static const struct option options[] = {
 	OPT_VALUE("format", 'f', struct values, format, "FORMAT", "table (default) or json"),
@@ -54,33 +57,33 @@ static void print_annotations(struct output *out, const struct compute_host *hos
 
 	if (compute_state(host, id, &state, &gone) < 0 || !state.annotations_len)
 		return;
-	json_open(out, "annotations", '{');
+	put_open(out, "annotations", '{');
 	for (size_t i = 0; i < state.annotations_len; i++)
-		json_string(out, state.annotations[i].key, state.annotations[i].value);
-	json_close(out, '}');
+		put_string(out, state.annotations[i].key, state.annotations[i].value);
+	put_close(out, '}');
 }
 
 static void print_json(struct output *out, const struct compute_host *host,
 		       const struct state_list *list)
 {
-	json_open(out, NULL, '[');
+	put_open(out, NULL, '[');
 	for (size_t i = 0; i < list->len; i++) {
 		const struct compute_state *s = &list->items[i];
 
-		json_open(out, NULL, '{');
-		json_string(out, "ociVersion", or_empty(s->oci_version));
-		json_string(out, "id", s->id);
-		json_signed(out, "pid", s->pid);
-		json_string(out, "status", compute_status_name(s->status));
-		json_string(out, "bundle", or_empty(s->bundle));
-		json_string(out, "rootfs", or_empty(s->rootfs));
-		json_string(out, "created", or_empty(s->created));
+		put_open(out, NULL, '{');
+		put_string(out, "ociVersion", or_empty(s->oci_version));
+		put_string(out, "id", s->id);
+		put_signed(out, "pid", s->pid);
+		put_string(out, "status", compute_status_name(s->status));
+		put_string(out, "bundle", or_empty(s->bundle));
+		put_string(out, "rootfs", or_empty(s->rootfs));
+		put_string(out, "created", or_empty(s->created));
 		print_annotations(out, host, s->id);
-		json_string(out, "owner", or_empty(s->owner));
-		json_string(out, "isolation", compute_isolation_name(s->isolation));
-		json_close(out, '}');
+		put_string(out, "owner", or_empty(s->owner));
+		put_string(out, "isolation", compute_isolation_name(s->isolation));
+		put_close(out, '}');
 	}
-	json_close(out, ']');
+	put_close(out, ']');
 	output_text(out, "\n");
 }
 

@@ -70,16 +70,16 @@ static void format_line(const struct log *log, struct output *line, enum log_lev
 
 	format_time(when, sizeof(when));
 	if (log->json) {
-		json_open(line, NULL, '{');
-		json_string(line, "level", level_names[level]);
-		json_string(line, "msg", message);
-		json_string(line, "time", when);
-		json_close(line, '}');
+		put_open(line, NULL, '{');
+		put_string(line, "level", level_names[level]);
+		put_string(line, "msg", message);
+		put_string(line, "time", when);
+		put_close(line, '}');
 	} else {
 		struct output quoted = OUTPUT_INIT;
 
 		/* JSON's quoting is what logfmt readers expect too. */
-		json_string(&quoted, NULL, message);
+		put_string(&quoted, NULL, message);
 		output_format(line, "time=\"%s\" level=%s msg=", when, level_names[level]);
 		output_bytes(line, quoted.data, quoted.len);
 		output_done(&quoted);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "container/program_seal.h"
 #include "runhcs/command.h"
 #include "runhcs/global.h"
 #include "runhcs/help.h"
@@ -14,11 +15,25 @@
 #include "runhcs/version.h"
 
 const struct command *const all_commands[] = {
-	&command_run,      &command_create,  &command_start,      &command_exec,
-	&command_pause,    &command_resume,  &command_ps,         &command_state,
-	&command_kill,     &command_delete,  &command_list,       &command_update,
-	&command_events,   &command_spec,    &command_features,   &command_resize_tty,
-	&command_checkpoint, &command_restore, NULL,
+	&command_run,
+	&command_create,
+	&command_start,
+	&command_exec,
+	&command_pause,
+	&command_resume,
+	&command_ps,
+	&command_state,
+	&command_kill,
+	&command_delete,
+	&command_list,
+	&command_update,
+	&command_events,
+	&command_spec,
+	&command_features,
+	&command_resize_tty,
+	&command_checkpoint,
+	&command_restore,
+	NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -59,10 +74,19 @@ static int run_help(const struct arguments *arguments, struct error *err)
 	return show_help(command, err);
 }
 
-static int run_command(const struct global_options *global, const struct arguments *arguments,
-		       const struct log *log, int *ret_status, struct error *err)
+static void warn(const char *message, void *data)
 {
-	struct invocation invocation = { .owner = global->owner, .log = log };
+	log_message(data, LOG_LEVEL_WARNING, message);
+}
+
+static int run_command(const struct global_options *global, const struct arguments *arguments,
+		       char **program_argv, struct log *log, int *ret_status, struct error *err)
+{
+	struct invocation invocation = {
+		.host = { .warn = warn, .warn_data = log },
+		.owner = global->owner,
+		.log = log,
+	};
 	_cleanup_free_ char *root = NULL;
 	const struct command *command;
 	int r;
@@ -71,6 +95,11 @@ static int run_command(const struct global_options *global, const struct argumen
 	if (!command)
 		return usage_error(&program_command, err, "unknown command \"%s\"",
 				   arguments->items[0]);
+	if (command->enters_container) {
+		r = program_seal(program_argv, err);
+		if (r < 0)
+			return r;
+	}
 	r = global_host(global, &invocation.host, &root, err);
 	if (r < 0)
 		return r;
@@ -107,7 +136,7 @@ static int run_program(int argc, char **argv, struct log *log, int *ret_status, 
 		return usage_error(&program_command, err, "no command given");
 	if (!strcmp(arguments.items[0], "help"))
 		return run_help(&arguments, err);
-	return run_command(&global, &arguments, log, ret_status, err);
+	return run_command(&global, &arguments, argv, log, ret_status, err);
 }
 
 /* With 0, 1 or 2 closed, the next file opened would take its place and get what we print. */

@@ -26,7 +26,8 @@ static int take_digits(const char **text, uint64_t *ret)
 	return 0;
 }
 
-/* Reads ".digits" at *text, if it is there, as parts of a unit: what 0.digits of it is, rounded down. */
+/* Reads ".digits" at *text, if it is there, as parts of a unit: what 0.digits of it is, rounded
+ * down. */
 static int take_fraction(const char **text, uint64_t *ret_numerator, uint64_t *ret_denominator)
 {
 	const char *p = *text;
@@ -52,8 +53,8 @@ static int take_fraction(const char **text, uint64_t *ret_numerator, uint64_t *r
 static int scale(uint64_t whole, uint64_t numerator, uint64_t denominator, uint64_t unit,
 		 uint64_t *ret)
 {
-	unsigned __int128 value = (unsigned __int128)whole * unit +
-				  (unsigned __int128)numerator * unit / denominator;
+	unsigned __int128 value =
+		(unsigned __int128)whole * unit + (unsigned __int128)numerator * unit / denominator;
 
 	if (value > INT64_MAX)
 		return -ERANGE;
@@ -127,7 +128,10 @@ int number_size(const char *text, int64_t *ret)
 }
 
 /* Longest first, so that "ms" is not read as "m". */
-static const struct { const char *name; uint64_t ns; } duration_units[] = {
+static const struct {
+	const char *name;
+	uint64_t ns;
+} duration_units[] = {
 	{ "ns", 1 },
 	{ "us", 1000 },
 	{ "\xc2\xb5s", 1000 }, /* µ, micro sign */
@@ -210,14 +214,15 @@ int number_user(const char *text, uint32_t *ret_uid, bool *ret_has_gid, uint32_t
 	return 0;
 }
 
-int option_unsigned(const char *option, const char *text, uint64_t min, uint64_t max,
-		    uint64_t *ret, struct error *err)
+int option_unsigned(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *ret,
+		    struct error *err)
 {
 	uint64_t value;
 
 	if (number_unsigned(text, max, &value) < 0 || value < min)
 		return error_set(err, EINVAL,
-				 "%s: expected a number from %" PRIu64 " to %" PRIu64 ", got \"%s\"",
+				 "%s: expected a number from %" PRIu64 " to %" PRIu64
+				 ", got \"%s\"",
 				 option, min, max, text);
 	*ret = value;
 	return 0;
@@ -230,7 +235,8 @@ int option_signed(const char *option, const char *text, int64_t min, int64_t max
 
 	if (number_signed(text, &value) < 0 || value < min || value > max)
 		return error_set(err, EINVAL,
-				 "%s: expected a number from %" PRId64 " to %" PRId64 ", got \"%s\"",
+				 "%s: expected a number from %" PRId64 " to %" PRId64
+				 ", got \"%s\"",
 				 option, min, max, text);
 	*ret = value;
 	return 0;

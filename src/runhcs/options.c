@@ -32,8 +32,8 @@ int usage_error(const struct command *command, struct error *err, const char *fm
 int truth_parse(const char *text, bool *ret)
 {
 	static const char *const words[][2] = {
-		{ "0", "1" },         { "f", "t" },         { "F", "T" },
-		{ "false", "true" },  { "FALSE", "TRUE" },  { "False", "True" },
+		{ "0", "1" },        { "f", "t" },        { "F", "T" },
+		{ "false", "true" }, { "FALSE", "TRUE" }, { "False", "True" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -95,8 +95,8 @@ static int store(struct parser *p, const struct option *o, const char *shown, ch
 			return 0;
 		}
 		if (truth_parse(value, destination) < 0)
-			return usage_error(p->command, err, "%s is true or false, not \"%s\"", shown,
-					   value);
+			return usage_error(p->command, err, "%s is true or false, not \"%s\"",
+					   shown, value);
 		return 0;
 	}
 	if (!value && o->kind == OPTION_TRUTH && !is_truth_word(p->argv[p->next])) {

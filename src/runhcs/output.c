@@ -93,7 +93,8 @@ int output_flush(struct output *out, struct error *err)
 	return 0;
 }
 
-/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no surrogates, nothing overlong). */
+/* Length of the UTF-8 sequence at p, 0 when it is none (RFC 3629: no surrogates, nothing overlong).
+ */
 static size_t utf8_length(const unsigned char *p)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -155,42 +156,42 @@ static void begin_value(struct output *out, const char *key)
 	}
 }
 
-void json_open(struct output *out, const char *key, char bracket)
+void put_open(struct output *out, const char *key, char bracket)
 {
 	begin_value(out, key);
 	output_bytes(out, &bracket, 1);
 }
 
-void json_close(struct output *out, char bracket)
+void put_close(struct output *out, char bracket)
 {
 	output_bytes(out, &bracket, 1);
 }
 
-void json_string(struct output *out, const char *key, const char *value)
+void put_string(struct output *out, const char *key, const char *value)
 {
 	begin_value(out, key);
 	quoted(out, value);
 }
 
-void json_unsigned(struct output *out, const char *key, uint64_t value)
+void put_unsigned(struct output *out, const char *key, uint64_t value)
 {
 	begin_value(out, key);
 	output_format(out, "%" PRIu64, value);
 }
 
-void json_signed(struct output *out, const char *key, int64_t value)
+void put_signed(struct output *out, const char *key, int64_t value)
 {
 	begin_value(out, key);
 	output_format(out, "%" PRId64, value);
 }
 
-void json_number(struct output *out, const char *key, double value)
+void put_number(struct output *out, const char *key, double value)
 {
 	begin_value(out, key);
 	output_format(out, "%.15g", isfinite(value) ? value : 0.0);
 }
 
-void json_null(struct output *out, const char *key)
+void put_null(struct output *out, const char *key)
 {
 	begin_value(out, key);
 	output_text(out, "null");

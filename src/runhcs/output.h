@@ -29,13 +29,13 @@ void output_pad(struct output *out, size_t n);
 int output_flush(struct output *out, struct error *err);
 
 /*
- * Compact JSON. Commas come by themselves. key: NULL in arrays and at the top. Strings may hold any bytes:
- * what is not UTF-8 becomes U+FFFD.
+ * Compact JSON (the names keep clear of jansson's). Commas come by themselves. key: NULL in arrays
+ * and at the top. Strings may hold any bytes: what is not UTF-8 becomes U+FFFD.
  */
-void json_open(struct output *out, const char *key, char bracket); /* '{' or '[' */
-void json_close(struct output *out, char bracket);                 /* '}' or ']' */
-void json_string(struct output *out, const char *key, const char *value);
-void json_unsigned(struct output *out, const char *key, uint64_t value);
-void json_signed(struct output *out, const char *key, int64_t value);
-void json_number(struct output *out, const char *key, double value);
-void json_null(struct output *out, const char *key);
+void put_open(struct output *out, const char *key, char bracket); /* '{' or '[' */
+void put_close(struct output *out, char bracket);                 /* '}' or ']' */
+void put_string(struct output *out, const char *key, const char *value);
+void put_unsigned(struct output *out, const char *key, uint64_t value);
+void put_signed(struct output *out, const char *key, int64_t value);
+void put_number(struct output *out, const char *key, double value);
+void put_null(struct output *out, const char *key);

@@ -18,8 +18,7 @@ const struct command command_pause = {
 	.name = "pause",
 	.summary = "suspend all processes of a container",
 	.usage = "ID",
-	.description =
-		"Freezes every process of a running container, until \"runhcs resume\".",
+	.description = "Freezes every process of a running container, until \"runhcs resume\".",
 	.examples = "  runhcs pause web\n",
 	.min_args = 1,
 	.max_args = 1,

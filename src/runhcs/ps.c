@@ -12,7 +12,9 @@
 #define PS_TIMEOUT_MS 60000
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-struct values { const char *format; };
+struct values {
+	const char *format;
+};
 
 static const struct option options[] = {
 	OPT_VALUE("format", 'f', struct values, format, "FORMAT",
@@ -20,7 +22,10 @@ static const struct option options[] = {
 	OPT_END,
 };
 
-struct pid_list { pid_t *items; size_t len; };
+struct pid_list {
+	pid_t *items;
+	size_t len;
+};
 
 static int compare_pids(const void *a, const void *b)
 {
@@ -34,7 +39,8 @@ static bool has_pid(const struct pid_list *pids, pid_t pid)
 	return pids->len && bsearch(&pid, pids->items, pids->len, sizeof(pid), compare_pids);
 }
 
-/* The host's ps, by PATH; caller frees. Relative entries would depend on the directory we are in. */
+/* The host's ps, by PATH; caller frees. Relative entries would depend on the directory we are in.
+ */
 static int find_ps(char **ret, struct error *err)
 {
 	const char *path = getenv("PATH");
@@ -169,10 +175,10 @@ static int filter_table(struct output *out, char *text, const struct pid_list *p
 
 static void print_json(struct output *out, const struct pid_list *pids)
 {
-	json_open(out, NULL, '[');
+	put_open(out, NULL, '[');
 	for (size_t i = 0; i < pids->len; i++)
-		json_signed(out, NULL, pids->items[i]);
-	json_close(out, ']');
+		put_signed(out, NULL, pids->items[i]);
+	put_close(out, ']');
 	output_text(out, "\n");
 }
 

@@ -2,7 +2,9 @@
 #include "runhcs/command.h"
 #include "runhcs/number.h"
 
-struct values { const char *pid; };
+struct values {
+	const char *pid;
+};
 
 static const struct option options[] = {
 	OPT_VALUE("pid", 'p', struct values, pid, "PID",
@@ -41,8 +43,9 @@ const struct command command_resize_tty = {
 	.name = "resize-tty",
 	.summary = "set the size of a container's terminal",
 	.usage = "[options] ID WIDTH HEIGHT",
-	.description = "Sets the size of a process's terminal, in characters; the process is told by "
-		       "SIGWINCH.",
+	.description =
+		"Sets the size of a process's terminal, in characters; the process is told by "
+		"SIGWINCH.",
 	.examples = "  runhcs resize-tty web 132 43\n",
 	.options = options,
 	.min_args = 3,

@@ -39,12 +39,14 @@ const struct command command_restore = {
 	.name = "restore",
 	.summary = "bring a checkpointed container back (with CRIU)",
 	.usage = "[options] ID",
-	.description =
-		"Makes a container from the image files of \"runhcs checkpoint\" and the bundle they "
-		"were taken from, and stays with it as \"runhcs run\" does. Needs the criu program.",
+	.description = "Makes a container from the image files of \"runhcs checkpoint\" and the "
+		       "bundle they "
+		       "were taken from, and stays with it as \"runhcs run\" does. Needs the criu "
+		       "program.",
 	.examples = "  runhcs restore --image-path /var/tmp/web --bundle /srv/web web\n",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
+	.enters_container = true,
 	.run = run,
 };

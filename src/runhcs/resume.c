@@ -18,8 +18,7 @@ const struct command command_resume = {
 	.name = "resume",
 	.summary = "let a paused container go on",
 	.usage = "ID",
-	.description =
-		"Lets the processes of a paused container go on.",
+	.description = "Lets the processes of a paused container go on.",
 	.examples = "  runhcs resume web\n",
 	.min_args = 1,
 	.max_args = 1,

@@ -49,5 +49,6 @@ const struct command command_run = {
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
+	.enters_container = true,
 	.run = run,
 };

@@ -8,7 +8,10 @@
 
 #define CONFIG_NAME "config.json"
 
-struct values { const char *bundle; bool rootless; };
+struct values {
+	const char *bundle;
+	bool rootless;
+};
 
 static const struct option options[] = {
 	OPT_VALUE("bundle", 'b', struct values, bundle, "DIR",
@@ -25,8 +28,8 @@ static int write_config(int dir_fd, const char *dir, const char *text, struct er
 
 	fd = openat(dir_fd, CONFIG_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0 && errno == EEXIST)
-		return error_set(err, EEXIST,
-				 "%s/" CONFIG_NAME " exists already; remove it first", dir);
+		return error_set(err, EEXIST, "%s/" CONFIG_NAME " exists already; remove it first",
+				 dir);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot make %s/" CONFIG_NAME, dir);
 	r = fd_write_all(fd, text, strlen(text));

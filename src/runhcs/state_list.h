@@ -3,7 +3,10 @@
 /* What compute_list returns, with its owner. */
 #include "compute/system.h"
 
-struct state_list { struct compute_state *items; size_t len; };
+struct state_list {
+	struct compute_state *items;
+	size_t len;
+};
 
 static inline void state_list_done(struct state_list *list)
 {

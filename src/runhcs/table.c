@@ -16,7 +16,8 @@ static size_t text_width(const char *text)
 	return width;
 }
 
-/* A cell comes from a bundle's path or an owner's name: it must not move the cursor or start a line. */
+/* A cell comes from a bundle's path or an owner's name: it must not move the cursor or start a
+ * line. */
 static void print_cell(struct output *out, const char *text)
 {
 	for (; *text; text++)

@@ -23,7 +23,8 @@ static const struct option options[] = {
 	      "linux.resources in config.json"),
 	VALUE("memory", 0, memory, "BYTES", "memory limit; k, m, g after the number; -1: none"),
 	VALUE("memory-reservation", 0, memory_reservation, "BYTES", "soft memory limit"),
-	VALUE("memory-swap", 0, memory_swap, "BYTES", "limit of memory and swap together; -1: none"),
+	VALUE("memory-swap", 0, memory_swap, "BYTES",
+	      "limit of memory and swap together; -1: none"),
 	VALUE("cpu-quota", 0, cpu_quota, "USEC", "CPU time in each period; -1: no limit"),
 	VALUE("cpu-period", 0, cpu_period, "USEC", "length of a period"),
 	VALUE("cpu-burst", 0, cpu_burst, "USEC", "unused CPU time that may be saved up"),
@@ -158,8 +159,7 @@ static bool any_cpu(const struct oci_cpu *cpu)
 	       cpu->mems;
 }
 
-static int limits_from_options(const struct values *given, struct limits *limits,
-			       struct error *err)
+static int limits_from_options(const struct values *given, struct limits *limits, struct error *err)
 {
 	int r;
 
@@ -175,8 +175,8 @@ static int limits_from_options(const struct values *given, struct limits *limits
 	r = take_text(given->cpuset_mems, &limits->mems, &limits->cpu.mems, err);
 	if (r < 0)
 		return r;
-	r = take_unsigned("--blkio-weight", given->blkio_weight, 10, 1000,
-			  &limits->block_io.weight, err);
+	r = take_unsigned("--blkio-weight", given->blkio_weight, 10, 1000, &limits->block_io.weight,
+			  err);
 	if (r < 0)
 		return r;
 	r = take_signed("--pids-limit", given->pids_limit, -1, INT64_MAX,
@@ -199,7 +199,8 @@ static const char *first_limit_option(const struct values *given)
 		const char *value = *(const char *const *)((const char *)given + o->offset);
 
 		if (value && strcmp(o->name, "resources") != 0 &&
-		    strcmp(o->name, "l3-cache-schema") != 0 && strcmp(o->name, "mem-bw-schema") != 0)
+		    strcmp(o->name, "l3-cache-schema") != 0 &&
+		    strcmp(o->name, "mem-bw-schema") != 0)
 			return o->name;
 	}
 	return NULL;
@@ -259,8 +260,8 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 		return r;
 	excluded = first_limit_option(&given);
 	if (given.resources && excluded)
-		return usage_error(&command_update, err,
-				   "--resources and --%s cannot be combined", excluded);
+		return usage_error(&command_update, err, "--resources and --%s cannot be combined",
+				   excluded);
 	r = given.resources ? limits_from_file(given.resources, &arena, &resources, err)
 			    : limits_from_options(&given, &limits, err);
 	if (r < 0)
@@ -275,8 +276,9 @@ const struct command command_update = {
 	.name = "update",
 	.summary = "change the resource limits of a container",
 	.usage = "[options] ID",
-	.description = "Changes limits of a created or running container. What is not named stays as "
-		       "it is.",
+	.description =
+		"Changes limits of a created or running container. What is not named stays as "
+		"it is.",
 	.examples = "  runhcs update --memory 512m --memory-swap 1g web\n"
 		    "  runhcs update --cpu-quota 50000 --cpu-period 100000 web\n"
 		    "  echo '{\"pids\": {\"limit\": 100}}' | runhcs update -r - web\n",

@@ -168,13 +168,13 @@ def link_tree(source: Path, target: Path) -> None:
 class Bundle:
     """A bundle directory; edit `spec`, the runtime wrapper writes it before each create."""
 
-    def __init__(self, path: Path, template: Path, own_busybox: bool = False):
+    def __init__(self, path: Path, template: Path, own_files: bool = False):
         self.path = Path(path)
         self.rootfs = self.path / "rootfs"
-        link_tree(template, self.rootfs)
-        if own_busybox:  # for tests whose container may damage its binaries
-            (self.rootfs / "bin/busybox").unlink()
-            shutil.copy2(template / "bin/busybox", self.rootfs / "bin/busybox")
+        if own_files:  # for tests that change owners or let a container damage its binaries
+            shutil.copytree(template, self.rootfs, symlinks=True)
+        else:
+            link_tree(template, self.rootfs)
         self.spec = copy.deepcopy(DEFAULT_SPEC)
         self.process["terminal"] = False
         self.process["args"] = ["sleep", "1000"]
@@ -274,6 +274,14 @@ class Bundle:
 
     def sh_hook(self, kind: str, script: str, **more) -> "Bundle":
         return self.hook(kind, "/bin/sh", ["sh", "-c", script], **more)
+
+    def give_to(self, uid: int, gid: int) -> "Bundle":
+        """Change the owner of everything in the root file system (needs own_files)."""
+        os.chown(self.rootfs, uid, gid)
+        for base, dirs, files in os.walk(self.rootfs):
+            for name in dirs + files:
+                os.lchown(os.path.join(base, name), uid, gid)
+        return self
 
     def put(self, path: str, content, mode=0o644) -> Path:
         """A file inside the root file system."""

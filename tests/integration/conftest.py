@@ -136,10 +136,10 @@ def bundle(work, template, runtime):
     """bundle() makes a bundle; several may be made in one test."""
     made = []
 
-    def make(name=None, own_busybox=False) -> Bundle:
+    def make(name=None, own_files=False) -> Bundle:
         path = work / (name or f"bundle{len(made)}")
         path.mkdir(mode=0o755)
-        made.append(Bundle(path, template, own_busybox))
+        made.append(Bundle(path, template, own_files))
         return made[-1]
 
     return make

@@ -19,6 +19,10 @@ TIMEOUT = 20.0
 POLL = 0.01
 
 
+def shorten(text: str, most=1500) -> str:
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
+
 class Result:
     """A finished command."""
 
@@ -50,7 +54,8 @@ class Result:
         return json.loads(self.out)
 
     def __repr__(self):
-        return f"{' '.join(map(str, self.argv))}\n rc={self.rc}\n out={self.out!r}\n err={self.err!r}"
+        return (f"{' '.join(map(str, self.argv))}\n rc={self.rc}\n out={shorten(self.out)!r}"
+                f"\n err={shorten(self.err)!r}")
 
 
 class Running:
@@ -82,12 +87,16 @@ class Running:
         # Orphans are collected meanwhile, as an engine's shim does: the init of a pid namespace
         # does not end before every process of the namespace has been waited for.
         end = time.monotonic() + timeout
-        with os.fdopen(os.pidfd_open(self.pid)) as pidfd:
-            while not select.select([pidfd], [], [], 0.02)[0]:
+        pidfd = os.pidfd_open(self.pid) if self.popen.returncode is None else -1
+        try:
+            while pidfd >= 0 and not select.select([pidfd], [], [], 0.02)[0]:
                 leftovers.reap()
                 if time.monotonic() > end:
                     self.stop()
                     raise AssertionError(f"no end after {timeout} s: {self.result()!r}")
+        finally:
+            if pidfd >= 0:
+                os.close(pidfd)
         self.popen.wait()
         leftovers.OWNED.discard(self.pid)
         return self.result()

@@ -8,12 +8,7 @@ import pytest
 @pytest.fixture
 def shifted(bundle):
     """A bundle in a user namespace whose rootfs belongs to the mapped root."""
-    b = bundle(own_busybox=True).map_user()
-    for base, dirs, files in os.walk(b.rootfs):
-        for name in dirs + files:
-            os.lchown(os.path.join(base, name), 100000, 100000)
-    os.chown(b.rootfs, 100000, 100000)
-    return b
+    return bundle(own_files=True).map_user().give_to(100000, 100000)
 
 
 def test_maps(runtime, shifted):

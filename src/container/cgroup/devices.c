@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "container/cgroup/devices.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -236,15 +237,27 @@ bool device_rules_allow_all(const struct oci_device_rules *rules)
 
 /* --- cgroup v1 --- */
 
-static int write_rule(struct target *t, const char *file, const char *text, struct error *err)
-{
-	int r = target_try(t, file, text);
+/* Both files stay open over all rules: each takes one rule a write. */
+struct rule_files {
+	struct target *t;
+	int allow_fd, deny_fd;
+};
 
+static int write_rule(struct rule_files *f, bool allow, const char *text, struct error *err)
+{
+	const char *file = allow ? "devices.allow" : "devices.deny";
+	int *fd = allow ? &f->allow_fd : &f->deny_fd;
+	int dir_fd = hierarchy_dir(f->t->h), r = dir_fd < 0 ? dir_fd : 0;
+
+	if (r == 0 && *fd < 0)
+		*fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
+	if (r == 0 && (*fd < 0 || write(*fd, text, strlen(text)) < 0))
+		r = -errno;
 	if (r == -EPERM)
 		return error_set(err, EPERM,
 				 "linux.resources.devices: '%s' in %s of %s: the cgroup above does not "
-				 "allow it", text, file, t->h->dir);
-	return r < 0 ? target_error(t, "linux.resources.devices", file, text, r, err) : 0;
+				 "allow it", text, file, f->t->h->dir);
+	return r < 0 ? target_error(f->t, "linux.resources.devices", file, text, r, err) : 0;
 }
 
 static int parse_listed(const char *line, struct device_rule *ret)
@@ -264,7 +277,7 @@ static int parse_listed(const char *line, struct device_rule *ret)
 
 /* Takes away what is allowed now and no longer wanted. The kernel refuses to start from nothing
  * ("a" to devices.deny) once there are cgroups below, and for a moment nothing would be allowed. */
-static int deny_others(struct target *t, char *listed, const struct device_policy *p,
+static int deny_others(struct rule_files *f, char *listed, const struct device_policy *p,
 		       struct error *err)
 {
 	char *rest = NULL;
@@ -284,33 +297,32 @@ static int deny_others(struct target *t, char *listed, const struct device_polic
 		}
 		if (!now.access)
 			continue;
-		r = write_rule(t, "devices.deny", device_rule_text(&now, text), err);
+		r = write_rule(f, false, device_rule_text(&now, text), err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int write_policy(struct target *t, const struct device_policy *p, struct error *err)
+static int write_policy(struct rule_files *f, const struct device_policy *p, struct error *err)
 {
 	char listed[8192] = "", text[DEVICE_TEXT_MAX];
-	const char *start = p->allow ? "devices.allow" : "devices.deny";
 	int r = 0;
 
-	if (t->journal)
-		(void)hierarchy_read(t->h, "devices.list", listed, sizeof(listed));
+	if (f->t->journal)
+		(void)hierarchy_read(f->t->h, "devices.list", listed, sizeof(listed));
 	if (listed[0] && listed[0] != 'a' && !p->allow)
-		r = deny_others(t, listed, p, err);
+		r = deny_others(f, listed, p, err);
 	else
-		r = write_rule(t, start, "a", err);
+		r = write_rule(f, p->allow, "a", err);
 	for (size_t i = 0; r == 0 && i < p->exceptions.len; i++)
-		r = write_rule(t, p->allow ? "devices.deny" : "devices.allow",
-			       device_rule_text(&p->exceptions.items[i], text), err);
+		r = write_rule(f, !p->allow, device_rule_text(&p->exceptions.items[i], text), err);
 	return r;
 }
 
 int v1_devices(struct target *t, const struct oci_resources *res, struct error *err)
 {
+	struct rule_files files = { .t = t, .allow_fd = -1, .deny_fd = -1 };
 	struct device_policy p = { 0 };
 	int r;
 
@@ -319,7 +331,9 @@ int v1_devices(struct target *t, const struct oci_resources *res, struct error *
 	r = device_policy_build(&res->devices, &p, err);
 	if (r < 0)
 		return r;
-	r = write_policy(t, &p, err);
+	r = write_policy(&files, &p, err);
+	close_fd(files.allow_fd);
+	close_fd(files.deny_fd);
 	device_list_done(&p.exceptions);
 	return r;
 }
