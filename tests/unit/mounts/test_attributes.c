@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <cmocka.h>
 
@@ -277,6 +278,35 @@ static void test_host_stays_clean(void **state)
 	scene_play(&scene);
 }
 
+static void inside_fallbacks(void)
+{
+	struct statfs fs;
+
+	CHECK(statfs("/sys", &fs) == 0 && fs.f_type == SYSFS_MAGIC);
+	CHECK(has("/sys", ST_RDONLY | ST_NOSUID));
+	CHECK(statfs("/bound", &fs) == 0 && fs.f_type == SYSFS_MAGIC && has("/bound", ST_RDONLY));
+	/* Nor is anything of the host's below it writable. */
+	CHECK(has("/sys/fs/cgroup", ST_RDONLY) && has("/bound/fs/cgroup", ST_RDONLY));
+	CHECK(statfs("/proc", &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC);
+}
+
+/* With the host's network and pids there is nothing that a user namespace could mount: it gets
+ * the host's. */
+static void test_fallbacks(void **state)
+{
+	static const struct scene scene = {
+		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+			  "{\"destination\":\"/sys\",\"type\":\"sysfs\",\"options\":[\"nosuid\"]},"
+			  "{\"destination\":\"/bound\",\"source\":\"/sys\",\"options\":[\"rbind\",\"ro\"]}]",
+		.flags = CLONE_NEWUSER,
+		.inside = inside_fallbacks,
+	};
+
+	(void)state;
+	scene_need_root();
+	scene_play(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_propagation),
 		cmocka_unit_test(test_host_stays_clean),
+		cmocka_unit_test(test_fallbacks),
 	};
 
 	return cmocka_run_group_tests_name("mount attributes", tests, NULL, NULL);
