@@ -5,7 +5,7 @@
  * descriptors.json, a list of the names under which criu is handed others at restore.
  */
 #include "base/error.h"
-#include "container/checkpoint_mounts.h"
+#include "container/mount_table.h"
 #include "container/criu_message.h"
 
 /* Names them to criu, and keeps the names in image_fd. mounts: of the process pid. */
