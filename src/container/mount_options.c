@@ -27,6 +27,8 @@ struct option {
 };
 
 static const struct option options_known[] = {
+	/* File systems that can have ACLs have them, unless noacl tells them otherwise. */
+	{ "acl", OPTION_NONE, false, 0 },
 	{ "async", OPTION_SB_CLEAR, false, MOUNT_SB_SYNC },
 	{ "atime", OPTION_ATIME, false, MOUNT_ATTR_RELATIME },
 	{ "bind", OPTION_BIND, false, 0 },

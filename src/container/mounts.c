@@ -153,7 +153,10 @@ static int bind_of_host(const char *path, uint64_t attrs, struct error *err)
 	int r;
 
 	if (fd < 0)
-		return error_sys(err, -fd, "bind the host's %s", path);
+		return error_sys(err, -fd,
+				 "a user namespace needs namespaces of its own for a new one, and "
+				 "the host's %s cannot be bound",
+				 path);
 	r = mount_fd_set(fd, (struct mount_attrs){ .set = attrs }, true, err);
 	return r < 0 ? r : TAKE_FD(fd);
 }
@@ -205,8 +208,18 @@ static int open_new(struct rootfs *fs, const struct mount_step *step, struct err
 	return fd;
 }
 
+/* The host's sysfs has its cgroups below, which a user namespace may have rights to: `ro` is for
+ * them too, since the container can take away what hides them (CVE-2023-25809). */
+static bool is_host_sysfs(const struct rootfs *fs, const struct mount_step *step, int fd)
+{
+	struct statfs st;
+
+	return fs->userns && step->options.rbind && step->options.attrs.set & MOUNT_ATTR_RDONLY &&
+	       fstatfs(fd, &st) == 0 && st.f_type == SYSFS_MAGIC;
+}
+
 /* Attributes of a bind, and ids of a file system mounted by ourselves. */
-static int prepare(const struct mount_step *step, int fd, struct error *err)
+static int prepare(struct rootfs *fs, const struct mount_step *step, int fd, struct error *err)
 {
 	bool recursive = step->options.idmap == MOUNT_IDMAP_RECURSIVE;
 	int r;
@@ -215,7 +228,7 @@ static int prepare(const struct mount_step *step, int fd, struct error *err)
 		return step->userns_fd >= 0 ? mount_fd_idmap(fd, step->userns_fd, recursive, err)
 					    : 0;
 	r = mount_fd_set(fd, step->options.rec_attrs, true, err);
-	return r < 0 ? r : mount_fd_set(fd, step->options.attrs, false, err);
+	return r < 0 ? r : mount_fd_set(fd, step->options.attrs, is_host_sysfs(fs, step, fd), err);
 }
 
 static int propagate(struct rootfs *fs, const struct mount_step *step, int fd, struct error *err)
@@ -341,10 +354,10 @@ static int mount_on_target(struct rootfs *fs, const struct mount_step *step, int
 			   struct error *err)
 {
 	_cleanup_close_ int target = -1;
-	struct stat st;
+	struct stat st = { .st_mode = S_IFDIR };
 	int r;
 
-	if (fstat(*fd, &st) < 0)
+	if (step->kind == MOUNT_KIND_BIND && fstat(*fd, &st) < 0)
 		return error_sys(err, errno, "stat");
 	r = copy_mode(fs, step, *fd, err);
 	if (r < 0)
@@ -386,7 +399,7 @@ int mount_step_run(struct rootfs *fs, const struct mount_step *step, struct erro
 	fd = step->kind == MOUNT_KIND_BIND ? open_bind(fs, step, err) : open_new(fs, step, err);
 	if (fd < 0)
 		return fd;
-	r = prepare(step, fd, err);
+	r = prepare(fs, step, fd, err);
 	if (r == 0)
 		r = label_mqueue(fs, step, fd, err);
 	return r < 0 ? r : mount_on_target(fs, step, &fd, err);

@@ -37,10 +37,6 @@ void fake_cgroup_v2(const char *unified)
 	};
 }
 
-void fake_cgroup_done(void)
-{
-}
-
 size_t cgroup_hierarchies(const struct cgroup *cg, const struct cgroup_hierarchy **ret)
 {
 	*ret = cg->hierarchies;

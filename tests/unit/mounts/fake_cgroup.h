@@ -6,4 +6,3 @@ struct cgroup;
 struct cgroup *fake_cgroup(void);
 void fake_cgroup_v1(const char *pids, const char *cpu);
 void fake_cgroup_v2(const char *unified);
-void fake_cgroup_done(void);

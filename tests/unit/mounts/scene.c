@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -162,6 +163,26 @@ static void write_map(pid_t pid, const char *file)
 	CHECK(fputs("0 100000 65536\n", f) >= 0 && fclose(f) == 0);
 }
 
+static int give_away(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return lchown(path, 100000, 100000);
+}
+
+/* Mounts on and below the scene's directory in this mount namespace. */
+static unsigned count_mounts(void)
+{
+	char line[1024];
+	unsigned n = 0;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, scene_dir) != NULL;
+	(void)fclose(f);
+	return n;
+}
+
 static _Noreturn void play_host(const struct scene *scene)
 {
 	struct error err = ERROR_INIT;
@@ -175,10 +196,18 @@ static _Noreturn void play_host(const struct scene *scene)
 	put_dir("root", 0755);
 	if (scene->host)
 		scene->host();
+	/* The image belongs to the container's root. */
+	if (scene->flags & CLONE_NEWUSER)
+		CHECK(nftw(at("root"), give_away, 16, FTW_PHYS) == 0);
 	parse(scene);
 	rootfs_init(&scene_fs);
-	fake_cgroup_done();
 	CHECK_OK(mount_plan_parse(&scene_spec, &scene_plan, &err), &err);
+	if (scene->plan_refused) {
+		CHECK(mount_plan_open_sources(scene_plan, scene_dir, &err) < 0);
+		if (!strstr(error_text(&err), scene->plan_refused))
+			scene_fail(__FILE__, __LINE__, scene->plan_refused, error_text(&err));
+		_exit(0);
+	}
 	CHECK_OK(mount_plan_open_sources(scene_plan, scene_dir, &err), &err);
 	scene_fs.spec = &scene_spec;
 	scene_fs.mounts = scene_plan;
@@ -196,6 +225,7 @@ static _Noreturn void play_host(const struct scene *scene)
 	}
 	CHECK(write(go[1], "", 1) == 1);
 	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(scene->mounts_left == 0 || count_mounts() == scene->mounts_left);
 	mount_plan_free(scene_plan);
 	oci_spec_done(&scene_spec);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);

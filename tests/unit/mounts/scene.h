@@ -29,6 +29,8 @@ struct scene {
 	void (*init)(void);
 	/* In the container, when all is done. Not called with init. */
 	void (*inside)(void);
+	unsigned mounts_left; /* after init, that many mounts are below the scene's directory on the host */
+	const char *plan_refused; /* as refused, in the parent */
 	const char *refused; /* setup fails, and its message has this in it */
 };
 
