@@ -92,7 +92,8 @@ int container_checkpoint(const struct container *c, const struct oci_spec *spec,
 {
 	_cleanup_criu_message_ struct criu_message opts = { 0 };
 	_cleanup_criu_ struct criu criu = CRIU_INIT;
-	const struct criu_launch launch = { .program = o->program };
+	const int fds[] = { o->image_fd, o->work_fd };
+	const struct criu_launch launch = { .program = o->program, .fds = fds, .fds_len = 2 };
 	struct criu_exchange x = { .type = o->pre_dump ? CRIU_PRE_DUMP : CRIU_DUMP,
 				   .opts = &opts,
 				   .notify = notify,

@@ -68,8 +68,8 @@ int checkpoint_opts(const struct oci_spec *spec, const struct container_checkpoi
 	for (size_t i = 0; i < spec->annotations.len; i++)
 		if (strcmp(spec->annotations.items[i].key, CRIU_CONFIG_ANNOTATION) == 0)
 			config = spec->annotations.items[i].value;
-	criu_put_number(opts, OPT_IMAGES_DIR_FD, o->image_fd);
-	criu_put_number(opts, OPT_WORK_DIR_FD, o->work_fd);
+	criu_put_number(opts, OPT_IMAGES_DIR_FD, CRIU_IMAGE_FD);
+	criu_put_number(opts, OPT_WORK_DIR_FD, CRIU_WORK_FD);
 	criu_put_number(opts, OPT_LOG_LEVEL, 4);
 	criu_put_text(opts, OPT_LOG_FILE, log);
 	criu_put_number(opts, OPT_NOTIFY_SCRIPTS, 1);

@@ -69,20 +69,38 @@ static int place_fds(const struct criu_launch *launch, int sock)
 	return 0;
 }
 
+/* The socket is made by the process that becomes criu, so that the descriptors in a request are of criu's
+ * own: it looks for them in /proc of the process that made the socket, and what that has open may be in
+ * another mount namespace, where criu cannot mount. Messages, not a stream: criu sends and expects
+ * one a packet. */
+static int make_conversation(int hand_over, int *ret_sock, struct error *err)
+{
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, errno, "socketpair");
+	r = fd_send(hand_over, "", 1, pair, 1);
+	(void)close_fd(pair[0]);
+	*ret_sock = pair[1];
+	return r < 0 ? error_sys(err, -r, "start criu") : 0;
+}
+
 /* What is written to report is what the parent's error says. */
-static _Noreturn void child(const struct criu_launch *launch, int sock, int report)
+static _Noreturn void child(const struct criu_launch *launch, int hand_over, int report)
 {
 	char *argv[] = { (char *)(uintptr_t) "criu", (char *)(uintptr_t) "swrk",
 			 (char *)(uintptr_t) "3", NULL };
 	_cleanup_error_ struct error err = ERROR_INIT;
 	sigset_t none;
-	int r = 0;
+	int sock = -1, r = 0;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (launch->enter)
 		r = launch->enter(launch->data, &err);
+	if (r == 0)
+		r = make_conversation(hand_over, &sock, &err);
 	if (r == 0) {
 		/* Before the targets are taken: report may be one of them. */
 		report = fcntl(report, F_DUPFD_CLOEXEC, SOCK_TARGET + FDS_MAX + 1);
@@ -118,13 +136,14 @@ static int read_report(int fd, struct error *err)
 int criu_launch(const struct criu_launch *launch, struct criu *ret, struct error *err)
 {
 	_cleanup_criu_ struct criu criu = CRIU_INIT;
-	_cleanup_close_ int theirs = -1, report_r = -1, report_w = -1;
+	_cleanup_close_ int ours = -1, theirs = -1, report_r = -1, report_w = -1;
 	int pair[2], report[2], r;
+	size_t n = 1;
+	char byte;
 
-	/* Messages, not a stream: criu sends and expects one a packet. */
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, errno, "socketpair");
-	criu.sock = pair[0];
+	ours = pair[0];
 	theirs = pair[1];
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "pipe");
@@ -136,12 +155,15 @@ int criu_launch(const struct criu_launch *launch, struct criu *ret, struct error
 	if (criu.pid == 0)
 		child(launch, theirs, report_w);
 	report_w = close_fd(report_w);
+	theirs = close_fd(theirs);
 	criu.pidfd = (int)syscall(SYS_pidfd_open, criu.pid, 0);
 	if (criu.pidfd < 0)
 		return error_sys(err, errno, "pidfd_open");
 	r = read_report(report_r, err);
 	if (r < 0)
 		return r;
+	if (fd_receive(ours, &byte, 1, &criu.sock, &n) != 1 || n != 1)
+		return error_set(err, EPROTO, "start criu: it ended");
 	*ret = criu;
 	criu = CRIU_INIT;
 	return 0;
@@ -375,10 +397,11 @@ int criu_check(const char *program, const struct criu_needs *needs, struct error
 	return 0;
 }
 
-/* Not why it failed: criu goes on after the first, and ends with the second whatever the reason. */
+/* Not why it failed: what criu tries and can do without, and what it ends with whatever the reason. */
 static bool is_noise(const char *line)
 {
-	return strstr(line, "rlimit: ") || strstr(line, " FAILED");
+	return strstr(line, "rlimit: ") || strstr(line, " FAILED") ||
+	       strstr(line, "Unable to create tun");
 }
 
 /* "(00.01) Error (criu/tty.c:409): tty: …" → "tty: …" */

@@ -56,12 +56,15 @@ enum criu_opt {
 	OPT_LSM_MOUNT_CONTEXT = 63,
 };
 
-/* The number in criu of the first descriptor of criu_launch.fds; the others follow. */
-#define CRIU_FIRST_FD 4
+/* The numbers that criu_launch.fds have in criu, in their order. The first two are always the directories of
+ * the images and of the log. */
+#define CRIU_IMAGE_FD 4
+#define CRIU_WORK_FD 5
+#define CRIU_MORE_FDS 6
 
 struct criu_launch {
 	const char *program;  /* of criu_find */
-	const int *fds;       /* borrowed */
+	const int *fds;       /* borrowed; enter may change what is there */
 	size_t fds_len;
 	bool keep_stdio;      /* it has our stdin, stdout, stderr; else /dev/null */
 	/* Runs in the child before criu does; may be NULL. */

@@ -33,6 +33,7 @@ struct restoring {
 	struct criu criu;
 	char *root; /* path of the root that criu is given, in its mount namespace */
 	int pidfd;
+	int fds[2 + OCI_NS_KINDS]; /* for criu: see criu_launch; borrowed */
 	bool cgroup_made;
 };
 
@@ -192,6 +193,17 @@ static int make_root(struct restoring *rs, struct error *err)
 	return mount_fd_attach(root_fd, target_fd, err);
 }
 
+/* The same directory in our mount namespace now: criu mounts things in its work directory. */
+static int reopen(int *fd, struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	char via[FD_PATH_MAX];
+
+	path = realpath(fd_path(*fd, via), NULL);
+	*fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	return *fd < 0 ? error_sys(err, errno, "open %s", path ? path : "the image directory") : 0;
+}
+
 /* In the child that becomes criu: what it restores inherits its cgroups. */
 static int enter(void *data, struct error *err)
 {
@@ -202,7 +214,11 @@ static int enter(void *data, struct error *err)
 		r = cgroup_enter(rs->cgroup, err);
 	if (r == 0 && rs->cgroup)
 		r = cgroup_enter_memory(rs->cgroup, err);
-	return r < 0 ? r : make_root(rs, err);
+	if (r == 0)
+		r = make_root(rs, err);
+	if (r == 0)
+		r = reopen(&rs->fds[0], err);
+	return r < 0 ? r : reopen(&rs->fds[1], err);
 }
 
 static void put_cgroup_root(struct criu_message *opts, const char *controller, const char *path)
@@ -246,10 +262,11 @@ static int launch(struct restoring *rs, struct criu_message *opts, struct error 
 	struct criu_launch launch = {
 		.program = rs->options->program, .keep_stdio = true, .enter = enter, .data = rs
 	};
-	int fds[OCI_NS_KINDS];
 	int r;
 
-	launch.fds = fds;
+	launch.fds = rs->fds;
+	rs->fds[launch.fds_len++] = rs->options->image_fd;
+	rs->fds[launch.fds_len++] = rs->options->work_fd;
 	for (int k = 0; k < OCI_NS_KINDS; k++) {
 		const char *key = checkpoint_namespace_key((enum oci_namespace_kind)k);
 
@@ -260,8 +277,8 @@ static int launch(struct restoring *rs, struct criu_message *opts, struct error 
 				      l->namespaces[k].path);
 			continue;
 		}
-		checkpoint_inherit_fd(opts, key, CRIU_FIRST_FD + (int)launch.fds_len);
-		fds[launch.fds_len++] = rs->namespaces.join_fd[k];
+		checkpoint_inherit_fd(opts, key, CRIU_MORE_FDS - 2 + (int)launch.fds_len);
+		rs->fds[launch.fds_len++] = rs->namespaces.join_fd[k];
 	}
 	r = criu_launch(&launch, &rs->criu, err);
 	if (r == 0 && rs->cgroup)
