@@ -18,7 +18,7 @@
 static int join(struct init *in, struct error *err)
 {
 	const struct oci_spec *spec = in->create->spec;
-	int r;
+	int r = 0;
 
 	/* Killed with the runtime until there is a state that names us. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -41,7 +41,9 @@ static int join(struct init *in, struct error *err)
 		return error_sys(err, errno, "become root of the user namespace");
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
-	r = namespace_unshare_cgroup(in->namespaces, err);
+	/* cgroup2 must be mounted from inside it. */
+	if (!in->cgroup || cgroup_is_unified(in->cgroup))
+		r = namespace_unshare_cgroup(in->namespaces, err);
 	if (r == 0 && in->fs.new_netns)
 		r = loopback_up(err);
 	if (r == 0 && !in->create->no_new_keyring)
@@ -207,6 +209,9 @@ static int init_run(struct init *in, struct error *err)
 	/* Setting up is over: only the program is charged to its memory limit. */
 	if (r == 0 && in->cgroup)
 		r = cgroup_enter_memory(in->cgroup, err);
+	/* Its roots are the cgroups that we are in when it is made: now all of them are the container's. */
+	if (r == 0 && in->cgroup && !cgroup_is_unified(in->cgroup))
+		r = namespace_unshare_cgroup(in->namespaces, err);
 	if (r == 0)
 		r = wait_until_started(in, err);
 	if (r == 0)
