@@ -109,14 +109,15 @@ static void host_unreachable(void)
 
 static void inside_unreachable(void)
 {
-	CHECK(file_is("/v/file", "reached"));
+	CHECK(file_is("/v/file", "reached") && has("/v", ST_RDONLY | ST_NODEV));
 }
 
 /* A kubelet's volumes lie behind a directory that the container's root may not enter. */
 static void test_unreachable_source(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/v\",\"source\":\"secret/volume\",\"options\":[\"rbind\"]}]",
+		.mounts = "[{\"destination\":\"/v\",\"source\":\"secret/volume\",\"options\":[\"rbind\","
+			  "\"rro\",\"nodev\"]}]",
 		.flags = CLONE_NEWUSER,
 		.host = host_unreachable,
 		.inside = inside_unreachable,
@@ -154,6 +155,36 @@ static void test_tmpfs(void **state)
 			  "{\"destination\":\"/fresh\",\"type\":\"tmpfs\",\"options\":[\"size=1m\"]}]",
 		.host = host_sticky,
 		.inside = inside_tmpfs,
+	};
+
+	(void)state;
+	scene_need_root();
+	scene_play(&scene);
+}
+
+static void host_link(void)
+{
+	put_link("link", "../a/target");
+}
+
+static void inside_symlink_and_size(void)
+{
+	struct statvfs st;
+	char target[32];
+
+	CHECK(readlink("/sub/copied", target, sizeof(target)) == strlen("../a/target"));
+	CHECK(statvfs("/t", &st) == 0 && st.f_blocks * st.f_frsize == 2 << 20);
+}
+
+static void test_symlink_and_remount(void **state)
+{
+	static const struct scene scene = {
+		.mounts = "[{\"destination\":\"/sub/copied\",\"source\":\"link\",\"options\":[\"bind\","
+			  "\"copy-symlink\"]},"
+			  "{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"size=1m\"]},"
+			  "{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"remount\",\"size=2m\"]}]",
+		.host = host_link,
+		.inside = inside_symlink_and_size,
 	};
 
 	(void)state;
@@ -314,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_unreachable_source),
 		cmocka_unit_test(test_tmpfs),
+		cmocka_unit_test(test_symlink_and_remount),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_propagation),
 		cmocka_unit_test(test_host_stays_clean),

@@ -140,6 +140,7 @@ static void host_devices(void)
 	CHECK(mknod(at("root/dev/full"), S_IFBLK | 0666, makedev(7, 0)) == 0);
 	put_file("outside", "host");
 	CHECK(chmod(at("outside"), 0600) == 0);
+	CHECK(mknod(at("root/dev/random"), S_IFCHR | 0600, makedev(1, 8)) == 0);
 }
 
 static void inside_devices(void)
@@ -151,6 +152,7 @@ static void inside_devices(void)
 	      is_device("/dev/full", S_IFCHR, 1, 7) && is_device("/dev/random", S_IFCHR, 1, 8) &&
 	      is_device("/dev/urandom", S_IFCHR, 1, 9) && is_device("/dev/tty", S_IFCHR, 5, 0));
 	CHECK(stat("/dev/null", &st) == 0 && (st.st_mode & 07777) == 0666);
+	CHECK(stat("/dev/random", &st) == 0 && (st.st_mode & 07777) == 0666);
 	CHECK(is_device("/dev/block", S_IFBLK, 7, 1));
 	CHECK(stat("/dev/block", &st) == 0 && st.st_uid == 5 && st.st_gid == 6 &&
 	      (st.st_mode & 07777) == 0640);
@@ -181,6 +183,7 @@ static void inside_userns_devices(void)
 
 	CHECK(fd >= 0 && write(fd, "x", 1) == 1);
 	CHECK(is_device("/dev/null", S_IFCHR, 1, 3) && is_device("/dev/tty", S_IFCHR, 5, 0));
+	CHECK(access("/run/pipe", F_OK) == 0);
 }
 
 /* No device can be made in a user namespace: the host's are bound. */
@@ -190,6 +193,7 @@ static void test_devices_in_userns(void **state)
 		.mounts = "[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
 			  "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"options\":[\"newinstance\","
 			  "\"gid=70005\"]}]",
+		.linux_ = ",\"devices\":[{\"path\":\"/run/pipe\",\"type\":\"p\"}]",
 		.flags = CLONE_NEWUSER,
 		.inside = inside_userns_devices,
 	};
