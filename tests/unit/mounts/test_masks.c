@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Masked and read-only paths, devices, terminals: the right object, whatever the image has there. */
+/* Masked and read-only paths, devices, terminals: the right object, whatever the image has there.
+ */
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <setjmp.h>
@@ -68,7 +69,8 @@ static void test_masks(void **state)
 	static const struct scene scene = {
 		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
 			  "{\"destination\":\"/config/below\",\"type\":\"tmpfs\"}]",
-		.linux_ = ",\"maskedPaths\":[\"/proc/timer_list\",\"/proc/keys\",\"/secrets\",\"/link\","
+		.linux_ = ",\"maskedPaths\":[\"/proc/timer_list\",\"/proc/keys\",\"/secrets\",\"/"
+			  "link\","
 			  "\"/more\",\"/absent\",\"/secret/absent\",\"/proc/absent\"],"
 			  "\"readonlyPaths\":[\"/proc/sys\",\"/config\",\"/absent\"]",
 		.host = host_masks,
@@ -165,7 +167,8 @@ static void inside_devices(void)
 static void test_devices(void **state)
 {
 	static const struct scene scene = {
-		.linux_ = ",\"devices\":[{\"path\":\"/dev/block\",\"type\":\"b\",\"major\":7,\"minor\":1,"
+		.linux_ = ",\"devices\":[{\"path\":\"/dev/"
+			  "block\",\"type\":\"b\",\"major\":7,\"minor\":1,"
 			  "\"fileMode\":416,\"uid\":5,\"gid\":6},"
 			  "{\"path\":\"/run/pipe\",\"type\":\"p\"}]",
 		.host = host_devices,
@@ -190,16 +193,19 @@ static void inside_userns_devices(void)
 static void test_devices_in_userns(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
-			  "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"options\":[\"newinstance\","
-			  "\"gid=70005\"]}]",
+		.mounts =
+			"[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
+			"{\"destination\":\"/dev/"
+			"pts\",\"type\":\"devpts\",\"options\":[\"newinstance\","
+			"\"gid=70005\"]}]",
 		.linux_ = ",\"devices\":[{\"path\":\"/run/pipe\",\"type\":\"p\"}]",
 		.flags = CLONE_NEWUSER,
 		.inside = inside_userns_devices,
 	};
 	static const struct scene other = {
 		.mounts = "[{\"destination\":\"/dev\",\"type\":\"tmpfs\"}]",
-		.linux_ = ",\"devices\":[{\"path\":\"/dev/full\",\"type\":\"c\",\"major\":1,\"minor\":1}]",
+		.linux_ = ",\"devices\":[{\"path\":\"/dev/"
+			  "full\",\"type\":\"c\",\"major\":1,\"minor\":1}]",
 		.flags = CLONE_NEWUSER,
 		.refused = "the host has another device of that name",
 	};
@@ -326,10 +332,14 @@ static void test_no_pivot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_masks),	      cmocka_unit_test(test_links_in_proc),
-		cmocka_unit_test(test_readonly_root), cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_devices_in_userns), cmocka_unit_test(test_terminal),
-		cmocka_unit_test(test_own_proc),      cmocka_unit_test(test_no_pivot),
+		cmocka_unit_test(test_masks),
+		cmocka_unit_test(test_links_in_proc),
+		cmocka_unit_test(test_readonly_root),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_devices_in_userns),
+		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_own_proc),
+		cmocka_unit_test(test_no_pivot),
 	};
 
 	return cmocka_run_group_tests_name("masks, devices, terminals", tests, NULL, NULL);
