@@ -6,18 +6,22 @@
 #include <string.h>
 
 /*
- * jansson's integers are int64; uint64 beyond that is real input (RLIM_INFINITY, seccomp masks) and as
- * a real it would lose digits. So before decoding, an integer literal of that size is replaced by a
- * real that says where in the text it stands, with this fraction; the getters read it from there. No
- * spec property is a real, so each real of the document itself is replaced by the other fraction and
- * none can be taken for a place. Replacements are padded with spaces: line and column stay true.
+ * jansson's integers are int64; uint64 beyond that is real input (RLIM_INFINITY, seccomp masks) and
+ * as a real it would lose digits. So before decoding, an integer literal of that size is replaced
+ * by a real that says where in the text it stands, with this fraction; the getters read it from
+ * there. No spec property is a real, so each real of the document itself is replaced by the other
+ * fraction and none can be taken for a place. Replacements are padded with spaces: line and column
+ * stay true.
  */
 #define PLACE_FRACTION 0.25
 #define OTHER_REAL "0.5"
 /* Digits of 9223372036854775807: a literal with fewer fits int64. */
 #define INT64_DIGITS 19
 
-struct literal { size_t len; bool integer; };
+struct literal {
+	size_t len;
+	bool integer;
+};
 
 static size_t digits(const char *text, size_t len)
 {
@@ -71,8 +75,8 @@ struct scan {
 	bool long_integer;
 };
 
-/* Every value but the first of its array or object follows a comma, so counting these and the brackets
- * bounds the memory a decoder needs before it takes any. */
+/* Every value but the first of its array or object follows a comma, so counting these and the
+ * brackets bounds the memory a decoder needs before it takes any. */
 static struct scan scan_text(const char *text, size_t len)
 {
 	struct scan scan = { .values = 1 };
@@ -139,7 +143,7 @@ static char *replace_numbers(const char *text, size_t len)
 }
 
 /* jansson's words quote the input after " near ", which may be of any bytes: cut there. */
-static int syntax_error(const json_error_t *error, struct error *err)
+static int syntax_error(const char *text, size_t len, const json_error_t *error, struct error *err)
 {
 	const char *what;
 	char buf[JSON_PRINTABLE_SIZE], words[sizeof(error->text)];
@@ -155,7 +159,8 @@ static int syntax_error(const json_error_t *error, struct error *err)
 		what = "text that is not UTF-8";
 		break;
 	case json_error_premature_end_of_input:
-		what = "the text ends too early";
+		/* The decoder takes a NUL for the end. */
+		what = memchr(text, '\0', len) ? "a NUL byte" : "the text ends too early";
 		break;
 	case json_error_end_of_input_expected:
 		what = "text after the end of the document";
@@ -195,7 +200,7 @@ int json_doc_parse(const char *text, size_t len, struct json_doc *ret, struct er
 	}
 	root = json_loadb(copy ? copy : text, len, 0, &error);
 	if (!root)
-		return syntax_error(&error, err);
+		return syntax_error(text, len, &error, err);
 	*ret = (struct json_doc){ .root = root, .text = copy ? text : NULL };
 	return 0;
 }

@@ -5,8 +5,9 @@
  * begin with that place ("process.rlimits[2].type: expected a string"). The path is only built when
  * there is an error: a cursor is a value on the stack that points at its parent's.
  *
- * null counts as absent, as for Go's decoder. Integers are exact over the whole of int64 and uint64;
- * a number with a fraction or an exponent is no integer. Not safe for several threads at one document.
+ * null counts as absent, as for Go's decoder. Integers are exact over the whole of int64 and
+ * uint64; a number with a fraction or an exponent is no integer. Not safe for several threads at
+ * one document.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,8 +29,8 @@ struct json_doc {
 	const char *text; /* borrowed, where integers beyond int64 are read; NULL: there are none */
 };
 
-/* Parses text (an object or an array), which must stay until json_doc_done. Broken JSON: -EINVAL with line and column, none of
- * the input repeated; too deep or too many values: -E2BIG. */
+/* Parses text (an object or an array), which must stay until json_doc_done. Broken JSON: -EINVAL
+ * with line and column, none of the input repeated; too deep or too many values: -E2BIG. */
 int json_doc_parse(const char *text, size_t len, struct json_doc *ret, struct error *err);
 
 /* Frees the document; cursors into it end with it. */
@@ -41,7 +42,7 @@ struct json_at {
 	const struct json_at *parent; /* NULL at the root */
 	const char *key;              /* NULL for an array's element */
 	size_t index;
-	const json_t *value;          /* NULL: absent */
+	const json_t *value; /* NULL: absent */
 };
 
 /* The document itself. name begins every path ("process"), NULL for a document whose members do. */

@@ -142,7 +142,8 @@ static int open_store(struct creating *c, struct error *err)
 	if (r < 0)
 		return r;
 	c->stored = true;
-	c->cache_fd = store_seccomp_cache(c->host);
+	if (c->spec.linux_ && c->spec.linux_->seccomp)
+		c->cache_fd = store_seccomp_cache(c->host);
 	c->s.created = now_text();
 	c->s.owner = c->create->owner ? strdup(c->create->owner) : owner_name(geteuid());
 	c->s.oci_version = strdup(c->spec.oci_version);

@@ -207,6 +207,7 @@ int compute_exec(const struct compute_host *host, const struct compute_exec *exe
 	r = oci_process_validate(process, "process", err);
 	if (r < 0)
 		return r;
-	cache_fd = store_seccomp_cache(host);
+	if (spec.linux_ && spec.linux_->seccomp)
+		cache_fd = store_seccomp_cache(host);
 	return run(ops, &s, exec, process, &spec, cache_fd, ret_status, err);
 }

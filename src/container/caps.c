@@ -163,18 +163,21 @@ int caps_drop_bounding(const struct caps *caps, struct error *err)
 {
 	/* Beyond the names known here too: a newer kernel's capability must not come through. */
 	for (unsigned long n = 0; n < CAPS_BITS; n++) {
+		int code;
+
 		if (caps->bounding & BIT(n))
 			continue;
 		if (prctl(PR_CAPBSET_DROP, n, 0, 0, 0) == 0)
 			continue;
-		if (errno == EINVAL)
-			return 0; /* past the kernel's last one */
+		code = errno;
 		/* Without CAP_SETPCAP all is well if there is nothing to take away. */
-		if (errno == EPERM && prctl(PR_CAPBSET_READ, n, 0, 0, 0) == 0)
+		if (code == EPERM && prctl(PR_CAPBSET_READ, n, 0, 0, 0) <= 0)
 			continue;
+		if (code == EINVAL)
+			return 0; /* past the kernel's last one */
 		if (n < ARRAY_SIZE(names))
-			return error_sys(err, errno, "drop %s from the bounding set", names[n]);
-		return error_sys(err, errno, "drop capability %lu from the bounding set", n);
+			return error_sys(err, code, "drop %s from the bounding set", names[n]);
+		return error_sys(err, code, "drop capability %lu from the bounding set", n);
 	}
 	return 0;
 }

@@ -10,23 +10,26 @@
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
-/* features.md "Mount Options": what the mounts part of the engine knows, without what it hands on to
- * the file system. */
+/* features.md "Mount Options": what the mounts part of the engine knows, without what it hands
+ * on to the file system. */
+/* clang-format off */
 static const char *const mount_options[] = {
-	"acl",          "async",       "atime",        "bind",          "defaults",
-	"dev",          "diratime",    "dirsync",      "exec",          "idmap",
-	"iversion",     "lazytime",    "loud",         "mand",          "noacl",
-	"noatime",      "nodev",       "nodiratime",   "noexec",        "noiversion",
-	"nolazytime",   "nomand",      "norelatime",   "nostrictatime", "nosuid",
-	"nosymfollow",  "private",     "ratime",       "rbind",         "rdev",
-	"rdiratime",    "relatime",    "remount",      "rexec",         "ridmap",
-	"rnoatime",     "rnodev",      "rnodiratime",  "rnoexec",       "rnorelatime",
-	"rnostrictatime", "rnosuid",   "rnosymfollow", "ro",            "rprivate",
-	"rrelatime",    "rro",         "rrw",          "rshared",       "rslave",
-	"rstrictatime", "rsuid",       "rsymfollow",   "runbindable",   "rw",
-	"shared",       "silent",      "slave",        "strictatime",   "suid",
-	"symfollow",    "sync",        "tmpcopyup",    "unbindable",    NULL,
+	"async",          "atime",          "bind",           "copy-symlink",   "defaults",
+	"dev",            "diratime",       "dirsync",        "exec",           "idmap",
+	"iversion",       "lazytime",       "loud",           "mand",           "noatime",
+	"nodev",          "nodiratime",     "nodirsync",      "noexec",         "noiversion",
+	"nolazytime",     "nomand",         "norelatime",     "nostrictatime",  "nosuid",
+	"nosymfollow",    "private",        "ratime",         "rbind",          "rdev",
+	"rdiratime",      "relatime",       "remount",        "rexec",          "ridmap",
+	"rnoatime",       "rnodev",         "rnodiratime",    "rnoexec",        "rnorelatime",
+	"rnostrictatime", "rnosuid",        "rnosymfollow",   "ro",             "rprivate",
+	"rrelatime",      "rro",            "rrw",            "rshared",        "rslave",
+	"rstrictatime",   "rsuid",          "rsymfollow",     "runbindable",    "rw",
+	"shared",         "silent",         "slave",          "strictatime",    "suid",
+	"symfollow",      "sync",           "tmpcopyup",      "unbindable",
+	NULL,
 };
+/* clang-format on */
 
 /* Annotations that change what this runtime does; a final dot makes a prefix. */
 static const char *const unsafe_annotations[] = { "io.hcs.", "org.systemd.property.", NULL };
@@ -45,6 +48,8 @@ static json_t *words(const char *const *list)
 	return array;
 }
 
+/* A pair a line. */
+/* clang-format off */
 static json_t *seccomp_features(void)
 {
 	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled", 1,
@@ -86,7 +91,8 @@ char *oci_features(void)
 			     "linux", linux_features(),
 			     "annotations", "io.hcs.version", HCS_VERSION,
 			     "io.github.seccomp.libseccomp.version",
-			     STRING(SCMP_VER_MAJOR) "." STRING(SCMP_VER_MINOR) "." STRING(SCMP_VER_MICRO),
+			     STRING(SCMP_VER_MAJOR) "." STRING(SCMP_VER_MINOR) "."
+			     STRING(SCMP_VER_MICRO),
 			     "potentiallyUnsafeConfigAnnotations", words(unsafe_annotations));
 	if (!features)
 		return NULL;
@@ -94,3 +100,4 @@ char *oci_features(void)
 	json_decref(features);
 	return text;
 }
+/* clang-format on */

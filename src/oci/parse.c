@@ -68,8 +68,8 @@ int oci_process_parse(const char *text, size_t len, struct arena *arena, struct 
 		      struct error *err)
 {
 	struct oci_process *process = arena_new(arena, struct oci_process);
-	int r = process ? parse_object(text, len, "process", &oci_process_type, arena, process, err) :
-			  error_oom(err);
+	int r = process ? parse_object(text, len, "process", &oci_process_type, arena, process, err)
+			: error_oom(err);
 
 	if (r == 0)
 		*ret = process;
@@ -81,8 +81,8 @@ int oci_resources_parse(const char *text, size_t len, struct arena *arena,
 {
 	struct oci_resources *resources = arena_new(arena, struct oci_resources);
 	int r = resources ? parse_object(text, len, "linux.resources", &oci_resources_type, arena,
-					 resources, err) :
-			    error_oom(err);
+					 resources, err)
+			  : error_oom(err);
 
 	if (r == 0)
 		*ret = resources;

@@ -6,7 +6,9 @@
 #include "oci/sections.h"
 #include "oci/words.h"
 
-struct namespace_entry { char *type, *path; };
+struct namespace_entry {
+	char *type, *path;
+};
 
 static const struct property namespace_properties[] = {
 	{ P_WORD(struct namespace_entry, "type", type, oci_namespace_names), P_REQUIRED },
@@ -177,7 +179,8 @@ static const struct property linux_properties[] = {
 	{ P_OBJECT(struct oci_linux, "memoryPolicy", memory_policy, &memory_policy_type) },
 	{ P_MAP(struct oci_linux, "sysctl", sysctl) },
 	{ P_OBJECT(struct oci_linux, "seccomp", seccomp, &oci_seccomp_type) },
-	{ P_WORD(struct oci_linux, "rootfsPropagation", rootfs_propagation, oci_propagation_names) },
+	{ P_WORD(struct oci_linux, "rootfsPropagation", rootfs_propagation,
+		 oci_propagation_names) },
 	{ P_STRINGS(struct oci_linux, "maskedPaths", masked_paths) },
 	{ P_STRINGS(struct oci_linux, "readonlyPaths", readonly_paths) },
 	{ P_STRING(struct oci_linux, "mountLabel", mount_label) },

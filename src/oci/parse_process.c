@@ -8,7 +8,8 @@ static const struct property user_properties[] = {
 	{ P_U32(struct oci_user, "gid", gid, UINT32_MAX) },
 	{ P_OPT_U64(struct oci_user, "umask", umask, 0777) },
 	{ P_LIST(struct oci_user, "additionalGids", PROPERTY_U32S, additional_gids,
-		 additional_gids_len), .max = UINT32_MAX },
+		 additional_gids_len),
+	  .max = UINT32_MAX },
 	{ P_STRING(struct oci_user, "username", username) },
 };
 static const struct object_type user_type = OBJECT_TYPE(user_properties, struct oci_user, NULL);

@@ -14,7 +14,8 @@ static const struct property arg_properties[] = {
 	{ P_U64(struct oci_seccomp_arg, "valueTwo", value_two) },
 	{ P_WORD(struct oci_seccomp_arg, "op", op, oci_seccomp_operators), P_REQUIRED },
 };
-static const struct object_type arg_type = OBJECT_TYPE(arg_properties, struct oci_seccomp_arg, NULL);
+static const struct object_type arg_type =
+	OBJECT_TYPE(arg_properties, struct oci_seccomp_arg, NULL);
 
 static const struct property syscall_properties[] = {
 	{ P_STRINGS(struct oci_seccomp_syscall, "names", names), P_REQUIRED },

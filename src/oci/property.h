@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Objects as tables: one row a property, saying its name, type, range and where in the struct it goes.
- * A table reads like the spec's own list, and no property can be parsed in a way of its own by mistake.
+ * Objects as tables: one row a property, saying its name, type, range and where in the struct it
+ * goes. A table reads like the spec's own list, and no property can be parsed in a way of its own
+ * by mistake.
  *
- * An empty string counts as absent, as null does: Go's encoder leaves both out, and its decoder does
- * not tell them apart, so configs in the wild have either.
+ * An empty string counts as absent, as null does: Go's encoder leaves both out, and its decoder
+ * does not tell them apart, so configs in the wild have either.
  */
 #include "base/json.h"
 #include "oci/spec.h"
 
 enum property_type {
-	PROPERTY_STRING,     /* char * */
-	PROPERTY_BOOL,       /* bool */
-	PROPERTY_OPT_BOOL,   /* struct opt_bool */
-	PROPERTY_I32,        /* int32_t, from min to max */
-	PROPERTY_I64,        /* int64_t, likewise */
-	PROPERTY_OPT_I64,    /* struct opt_i64, likewise */
-	PROPERTY_U32,        /* uint32_t, from 0 to max */
-	PROPERTY_U64,        /* uint64_t, likewise */
-	PROPERTY_OPT_U64,    /* struct opt_u64, likewise */
-	PROPERTY_STRINGS,    /* struct strv */
-	PROPERTY_U32S,       /* uint32_t *, size_t */
-	PROPERTY_MAP,        /* struct key_values */
-	PROPERTY_INLINE,     /* an object whose offsets are those of the surrounding struct */
-	PROPERTY_OBJECT,     /* T *, allocated when present */
-	PROPERTY_OBJECTS,    /* T *, size_t */
-	PROPERTY_CUSTOM,     /* whatever read makes of it */
+	PROPERTY_STRING,   /* char * */
+	PROPERTY_BOOL,     /* bool */
+	PROPERTY_OPT_BOOL, /* struct opt_bool */
+	PROPERTY_I32,      /* int32_t, from min to max */
+	PROPERTY_I64,      /* int64_t, likewise */
+	PROPERTY_OPT_I64,  /* struct opt_i64, likewise */
+	PROPERTY_U32,      /* uint32_t, from 0 to max */
+	PROPERTY_U64,      /* uint64_t, likewise */
+	PROPERTY_OPT_U64,  /* struct opt_u64, likewise */
+	PROPERTY_STRINGS,  /* struct strv */
+	PROPERTY_U32S,     /* uint32_t *, size_t */
+	PROPERTY_MAP,      /* struct key_values */
+	PROPERTY_INLINE,   /* an object whose offsets are those of the surrounding struct */
+	PROPERTY_OBJECT,   /* T *, allocated when present */
+	PROPERTY_OBJECTS,  /* T *, size_t */
+	PROPERTY_CUSTOM,   /* whatever read makes of it */
 };
 
 struct object_type;
@@ -40,11 +41,11 @@ struct property {
 	const char *name;
 	enum property_type type;
 	bool required;
-	size_t offset;             /* of the value, or of the pointer to the first */
-	size_t len_offset;         /* of the number of them */
+	size_t offset;     /* of the value, or of the pointer to the first */
+	size_t len_offset; /* of the number of them */
 	int64_t min;
-	uint64_t max;              /* of integers; of entries when not 0 */
-	const char *const *words;  /* the values a string, or each string of an array, may have */
+	uint64_t max;             /* of integers; of entries when not 0 */
+	const char *const *words; /* the values a string, or each string of an array, may have */
 	const struct object_type *object;
 	property_read_fn read;
 };
@@ -58,7 +59,10 @@ struct object_type {
 };
 
 #define OBJECT_TYPE(table, type, check_fn)                                                         \
-	{ .properties = (table), .len = ARRAY_SIZE(table), .size = sizeof(type), .check = (check_fn) }
+	{                                                                                          \
+		.properties = (table), .len = ARRAY_SIZE(table), .size = sizeof(type),             \
+		.check = (check_fn)                                                                \
+	}
 
 #define P_AT(s, key, kind, field) .name = (key), .type = (kind), .offset = offsetof(s, field)
 #define P_LIST(s, key, kind, items, n) P_AT(s, key, kind, items), .len_offset = offsetof(s, n)

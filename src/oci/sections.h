@@ -12,7 +12,7 @@ extern const struct object_type oci_resources_type;  /* parse_resources.c: struc
 extern const struct object_type oci_block_io_type;   /* parse_block_io.c: struct oci_block_io */
 extern const struct object_type oci_seccomp_type;    /* parse_seccomp.c: struct oci_seccomp */
 extern const struct object_type oci_vm_type;         /* parse_vm.c: struct oci_vm */
-extern const struct object_type oci_windows_type;    /* parse_foreign.c: inline in struct oci_spec */
+extern const struct object_type oci_windows_type; /* parse_foreign.c: inline in struct oci_spec */
 
 /* Notes a section of another platform in spec->foreign_section. */
 int oci_read_foreign(const struct json_at *at, struct arena *arena, void *spec, struct error *err);

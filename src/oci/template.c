@@ -40,13 +40,19 @@ static const char process_part[] =
 	"\t\"root\": {\n\t\t\"path\": \"rootfs\",\n\t\t\"readonly\": true\n\t},\n"
 	"\t\"hostname\": \"runhcs\",\n";
 
-struct template_mount { const char *destination, *type, *source, *options[7]; };
+struct template_mount {
+	const char *destination, *type, *source, *options[7];
+};
 
 /* Where the two differ: without privileges group 5 is not mapped, and a new sysfs cannot be mounted
  * without a network namespace, which would have no way out. */
 enum variant { BOTH, PRIVILEGED, ROOTLESS };
 
-static const struct variant_mount { enum variant variant; struct template_mount mount; } mounts[] = {
+/* clang-format off */
+static const struct variant_mount {
+	enum variant variant;
+	struct template_mount mount;
+} mounts[] = {
 	{ BOTH, { "/proc", "proc", "proc", { NULL } } },
 	{ BOTH, { "/dev", "tmpfs", "tmpfs",
 		  { "nosuid", "strictatime", "mode=755", "size=65536k" } } },
@@ -80,6 +86,7 @@ static const char *const masked_paths[] = {
 static const char *const readonly_paths[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
 };
+/* clang-format on */
 
 static void print_strings(FILE *out, const char *indent, const char *key,
 			  const char *const *strings)

@@ -25,7 +25,8 @@ static const char *skip_number(const char *p)
 	return n == 0 || (n > 1 && *p == '0') ? NULL : p + n;
 }
 
-/* Minor versions only add properties, so every 1.x can be read; another major is another language. */
+/* Minor versions only add properties, so every 1.x can be read; another major is another language.
+ */
 static int check_version(const char *version, struct error *err)
 {
 	const char *p = version;
@@ -51,9 +52,10 @@ static int check_version(const char *version, struct error *err)
 static int check_foreign(const char *section, struct error *err)
 {
 	if (strchr(section, '.'))
-		return error_set(err, EINVAL,
-				 "%s: this runtime is for Linux; of windows it takes layerFolders only",
-				 section);
+		return error_set(
+			err, EINVAL,
+			"%s: this runtime is for Linux; of windows it takes layerFolders only",
+			section);
 	return error_set(err, EINVAL, "%s: this runtime is for Linux", section);
 }
 
@@ -63,11 +65,13 @@ static int check_root(const struct oci_spec *spec, struct error *err)
 
 	if (layers->items) {
 		if (layers->len < 2)
-			return error_set(err, EINVAL,
-					 "windows.layerFolders: expected at least a layer and the scratch");
+			return error_set(
+				err, EINVAL,
+				"windows.layerFolders: expected at least a layer and the scratch");
 		for (size_t i = 0; i < layers->len; i++)
 			if (!layers->items[i][0])
-				return error_set(err, EINVAL, "windows.layerFolders[%zu]: empty", i);
+				return error_set(err, EINVAL, "windows.layerFolders[%zu]: empty",
+						 i);
 	} else if (!spec->root) {
 		return error_set(err, EINVAL, "root: required");
 	}
@@ -117,7 +121,9 @@ static int check_hooks(const struct oci_spec *spec, struct error *err)
 
 static int check_vm(const struct oci_vm *vm, struct error *err)
 {
-	const struct { const char *where, *path; } paths[] = {
+	const struct {
+		const char *where, *path;
+	} paths[] = {
 		{ "vm.hypervisor.path", vm->hypervisor_path },
 		{ "vm.kernel.path", vm->kernel_path },
 		{ "vm.kernel.initrd", vm->kernel_initrd },
@@ -127,7 +133,8 @@ static int check_vm(const struct oci_vm *vm, struct error *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (paths[i].path && paths[i].path[0] != '/')
-			return error_set(err, EINVAL, "%s: expected an absolute path", paths[i].where);
+			return error_set(err, EINVAL, "%s: expected an absolute path",
+					 paths[i].where);
 	return 0;
 }
 
@@ -147,8 +154,7 @@ int oci_validate(const struct oci_spec *spec, struct error *err)
 	    (r = check_root(spec, err)) < 0 ||
 	    (r = check_uts_name(spec, "hostname", spec->hostname, err)) < 0 ||
 	    (r = check_uts_name(spec, "domainname", spec->domainname, err)) < 0 ||
-	    (r = check_mounts(spec, err)) < 0 ||
-	    (r = check_hooks(spec, err)) < 0 ||
+	    (r = check_mounts(spec, err)) < 0 || (r = check_hooks(spec, err)) < 0 ||
 	    (r = oci_validate_all_mappings(spec, err)) < 0)
 		return r;
 	if (spec->linux_ && (r = oci_validate_linux(spec, err)) < 0)

@@ -21,13 +21,15 @@ static int check_namespaces(const struct oci_spec *spec, struct error *err)
 
 		if (ns->path && ns->path[0] != '/')
 			return error_set(err, EINVAL,
-					 "linux.namespaces: path of the %s namespace: expected an absolute path",
+					 "linux.namespaces: path of the %s namespace: expected an "
+					 "absolute path",
 					 oci_namespace_names[kind]);
 	}
 	if ((linux_->time_offset_monotonic.set || linux_->time_offset_boottime.set) &&
 	    !oci_has_new_namespace(spec, OCI_NS_TIME))
-		return error_set(err, EINVAL,
-				 "linux.timeOffsets: needs a new time namespace in linux.namespaces");
+		return error_set(
+			err, EINVAL,
+			"linux.timeOffsets: needs a new time namespace in linux.namespaces");
 	return 0;
 }
 
@@ -35,8 +37,8 @@ static int check_absolute(const struct strv *paths, const char *key, struct erro
 {
 	for (size_t i = 0; i < paths->len; i++)
 		if (paths->items[i][0] != '/')
-			return error_set(err, EINVAL, "linux.%s[%zu]: expected an absolute path", key,
-					 i);
+			return error_set(err, EINVAL, "linux.%s[%zu]: expected an absolute path",
+					 key, i);
 	return 0;
 }
 
@@ -44,15 +46,15 @@ static int check_absolute(const struct strv *paths, const char *key, struct erro
 static int check_paths(const struct oci_spec *spec, struct error *err)
 {
 	const struct oci_linux *linux_ = spec->linux_;
-	const char *key = linux_->masked_paths.len	? "maskedPaths" :
-			  linux_->readonly_paths.len	? "readonlyPaths" :
-			  linux_->rootfs_propagation	? "rootfsPropagation" :
-							  NULL;
+	const char *key = linux_->masked_paths.len     ? "maskedPaths"
+			  : linux_->readonly_paths.len ? "readonlyPaths"
+			  : linux_->rootfs_propagation ? "rootfsPropagation"
+						       : NULL;
 	int r;
 
 	if (key && !oci_has_namespace(spec, OCI_NS_MOUNT))
-		return error_set(err, EINVAL, "linux.%s: needs a mount namespace in linux.namespaces",
-				 key);
+		return error_set(err, EINVAL,
+				 "linux.%s: needs a mount namespace in linux.namespaces", key);
 	r = check_absolute(&linux_->masked_paths, "maskedPaths", err);
 	return r < 0 ? r : check_absolute(&linux_->readonly_paths, "readonlyPaths", err);
 }
@@ -65,18 +67,19 @@ static int check_devices(const struct oci_devices *devices, struct error *err)
 		if (device->path[0] != '/')
 			return error_set(err, EINVAL,
 					 "linux.devices[%zu].path: expected an absolute path", i);
-		if (*device->type == 'p')
-			continue;
-		if (device->major < 0 || device->major > MAJOR_MAX)
-			return error_set(err, EINVAL, "linux.devices[%zu].major: not from 0 to %d", i,
-					 MAJOR_MAX);
-		if (device->minor < 0 || device->minor > MINOR_MAX)
-			return error_set(err, EINVAL, "linux.devices[%zu].minor: not from 0 to %d", i,
-					 MINOR_MAX);
 		if ((device->uid.set && device->uid.value == UINT32_MAX) ||
 		    (device->gid.set && device->gid.value == UINT32_MAX))
 			return error_set(err, EINVAL, "linux.devices[%zu].%s: %u is not an id", i,
-					 device->uid.value == UINT32_MAX ? "uid" : "gid", UINT32_MAX);
+					 device->uid.value == UINT32_MAX ? "uid" : "gid",
+					 UINT32_MAX);
+		if (*device->type == 'p') /* a FIFO has no numbers */
+			continue;
+		if (device->major < 0 || device->major > MAJOR_MAX)
+			return error_set(err, EINVAL, "linux.devices[%zu].major: not from 0 to %d",
+					 i, MAJOR_MAX);
+		if (device->minor < 0 || device->minor > MINOR_MAX)
+			return error_set(err, EINVAL, "linux.devices[%zu].minor: not from 0 to %d",
+					 i, MINOR_MAX);
 	}
 	return 0;
 }
@@ -111,11 +114,13 @@ static int check_net_devices(const struct oci_spec *spec, struct error *err)
 
 		(void)json_printable(device->host_name, key);
 		if (!interface_name_valid(device->host_name))
-			return error_set(err, EINVAL, "linux.netDevices.%s: not an interface name", key);
+			return error_set(err, EINVAL, "linux.netDevices.%s: not an interface name",
+					 key);
 		if (!interface_name_valid(inner))
-			return error_set(err, EINVAL,
-					 "linux.netDevices.%s.name: \"%s\" is not an interface name", key,
-					 json_printable(inner, name));
+			return error_set(
+				err, EINVAL,
+				"linux.netDevices.%s.name: \"%s\" is not an interface name", key,
+				json_printable(inner, name));
 		if (strchr(inner, '%')) /* a template ("eth%d"): the kernel chooses */
 			continue;
 		for (size_t j = 0; j < i; j++)
@@ -153,7 +158,8 @@ static int check_cgroups_path(const char *path, struct error *err)
 		size_t len = strcspn(p, "/");
 
 		if (len == 2 && p[0] == '.' && p[1] == '.')
-			return error_set(err, EINVAL, "linux.cgroupsPath: \"%s\" must not have \"..\"",
+			return error_set(err, EINVAL,
+					 "linux.cgroupsPath: \"%s\" must not have \"..\"",
 					 json_printable(path, buf));
 		if (len > 255)
 			return error_set(err, EINVAL,
@@ -172,17 +178,21 @@ static int check_intel_rdt(const struct oci_intel_rdt *rdt, struct error *err)
 
 	if (id && strcmp(id, "/") != 0 &&
 	    (strpbrk(id, "/\n") || strcmp(id, ".") == 0 || strcmp(id, "..") == 0))
-		return error_set(err, EINVAL, "linux.intelRdt.closID: expected a directory's name or \"/\"");
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.closID: expected a directory's name or \"/\"");
 	if (rdt->l3_cache_schema && strchr(rdt->l3_cache_schema, '\n'))
-		return error_set(err, EINVAL, "linux.intelRdt.l3CacheSchema: must not have a line break");
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.l3CacheSchema: must not have a line break");
 	if (rdt->mem_bw_schema &&
 	    (strncmp(rdt->mem_bw_schema, "MB:", 3) != 0 || strchr(rdt->mem_bw_schema, '\n')))
-		return error_set(err, EINVAL,
-				 "linux.intelRdt.memBwSchema: expected one line that begins with \"MB:\"");
+		return error_set(
+			err, EINVAL,
+			"linux.intelRdt.memBwSchema: expected one line that begins with \"MB:\"");
 	for (size_t i = 0; i < rdt->schemata.len; i++)
 		if (strchr(rdt->schemata.items[i], '\n'))
 			return error_set(err, EINVAL,
-					 "linux.intelRdt.schemata[%zu]: must not have a line break", i);
+					 "linux.intelRdt.schemata[%zu]: must not have a line break",
+					 i);
 	return 0;
 }
 
@@ -192,9 +202,9 @@ int oci_validate_linux(const struct oci_spec *spec, struct error *err)
 	int r;
 
 	if (linux_->personality && linux_->personality->flags.len)
-		return error_set(err, EINVAL, "linux.personality.flags[0]: the spec defines no flag");
-	if ((r = check_namespaces(spec, err)) < 0 ||
-	    (r = check_paths(spec, err)) < 0 ||
+		return error_set(err, EINVAL,
+				 "linux.personality.flags[0]: the spec defines no flag");
+	if ((r = check_namespaces(spec, err)) < 0 || (r = check_paths(spec, err)) < 0 ||
 	    (r = check_devices(&linux_->devices, err)) < 0 ||
 	    (r = check_net_devices(spec, err)) < 0 ||
 	    (r = check_sysctl(&linux_->sysctl, err)) < 0 ||

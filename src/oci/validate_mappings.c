@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of user_namespaces(7) for uid_map, told by name: the kernel says EINVAL to all of them. */
+/* The rules of user_namespaces(7) for uid_map, told by name: the kernel says EINVAL to all of them.
+ */
 #include "oci/rules.h"
 
 #define IDS ((uint64_t)UINT32_MAX) /* the last one, (uid_t)-1, is none */
@@ -18,11 +19,12 @@ int oci_validate_mappings(const struct oci_id_mappings *mappings, const char *wh
 		if (m->size == 0)
 			return error_set(err, EINVAL, "%s[%zu].size: must not be 0", where, i);
 		if ((uint64_t)m->container_id + m->size > IDS)
-			return error_set(err, EINVAL, "%s[%zu].containerID: with size beyond the last id",
-					 where, i);
+			return error_set(err, EINVAL,
+					 "%s[%zu].containerID: with size beyond the last id", where,
+					 i);
 		if ((uint64_t)m->host_id + m->size > IDS)
-			return error_set(err, EINVAL, "%s[%zu].hostID: with size beyond the last id",
-					 where, i);
+			return error_set(err, EINVAL,
+					 "%s[%zu].hostID: with size beyond the last id", where, i);
 		for (size_t j = 0; j < i; j++) {
 			const struct oci_id_mapping *other = &mappings->items[j];
 
@@ -32,8 +34,8 @@ int oci_validate_mappings(const struct oci_id_mappings *mappings, const char *wh
 						 where, i, j);
 			if (overlap(m->host_id, m->size, other->host_id, other->size))
 				return error_set(err, EINVAL,
-						 "%s[%zu].hostID: overlaps that of entry %zu", where,
-						 i, j);
+						 "%s[%zu].hostID: overlaps that of entry %zu",
+						 where, i, j);
 		}
 	}
 	return 0;
@@ -47,7 +49,8 @@ static int check_linux_mappings(const struct oci_spec *spec, struct error *err)
 
 	/* With a namespace by path they say nothing, but engines write them there: allowed. */
 	if ((uids || gids) && !oci_has_namespace(spec, OCI_NS_USER))
-		return error_set(err, EINVAL, "linux.%s: needs a user namespace in linux.namespaces",
+		return error_set(err, EINVAL,
+				 "linux.%s: needs a user namespace in linux.namespaces",
 				 uids ? "uidMappings" : "gidMappings");
 	if (oci_has_new_namespace(spec, OCI_NS_USER) && (!uids || !gids))
 		return error_set(err, EINVAL, "linux.%s: required for a new user namespace",

@@ -14,11 +14,12 @@ static int check_user(const struct oci_user *user, const char *where, struct err
 		return error_set(err, EINVAL, "%s.user.gid: %u is not an id", where, NO_ID);
 	for (size_t i = 0; i < user->additional_gids_len; i++)
 		if (user->additional_gids[i] == NO_ID)
-			return error_set(err, EINVAL, "%s.user.additionalGids[%zu]: %u is not an id",
-					 where, i, NO_ID);
+			return error_set(err, EINVAL,
+					 "%s.user.additionalGids[%zu]: %u is not an id", where, i,
+					 NO_ID);
 	if (user->username)
-		return error_set(err, EINVAL, "%s.user.username: for Windows only, give uid and gid",
-				 where);
+		return error_set(err, EINVAL,
+				 "%s.user.username: for Windows only, give uid and gid", where);
 	return 0;
 }
 
@@ -39,14 +40,17 @@ static int check_rlimits(const struct oci_rlimits *rlimits, const char *where, s
 		const struct oci_rlimit *rlimit = &rlimits->items[i];
 
 		if (rlimit->soft > rlimit->hard)
-			return error_set(err, EINVAL, "%s.rlimits[%zu].soft: %llu is above hard, %llu",
-					 where, i, (unsigned long long)rlimit->soft,
+			return error_set(err, EINVAL,
+					 "%s.rlimits[%zu].soft: %llu is above hard, %llu", where, i,
+					 (unsigned long long)rlimit->soft,
 					 (unsigned long long)rlimit->hard);
-		/* The types are few, so a list without duplicates is short, and this loop with it. */
+		/* The types are few, so a list without duplicates is short, and this loop with it.
+		 */
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(rlimits->items[j].type, rlimit->type) == 0)
-				return error_set(err, EINVAL, "%s.rlimits[%zu].type: duplicate \"%s\"",
-						 where, i, rlimit->type);
+				return error_set(err, EINVAL,
+						 "%s.rlimits[%zu].type: duplicate \"%s\"", where, i,
+						 rlimit->type);
 	}
 	return 0;
 }
@@ -61,11 +65,11 @@ static int check_scheduling(const struct oci_process *process, const char *where
 		return error_set(err, EINVAL, "%s.scheduler.nice: %d is not from -20 to 19", where,
 				 scheduler->nice);
 	if (io && (io->priority < 0 || io->priority > 7))
-		return error_set(err, EINVAL, "%s.ioPriority.priority: %lld is not from 0 to 7", where,
-				 (long long)io->priority);
+		return error_set(err, EINVAL, "%s.ioPriority.priority: %lld is not from 0 to 7",
+				 where, (long long)io->priority);
 	if (oom->set && (oom->value < -1000 || oom->value > 1000))
-		return error_set(err, EINVAL, "%s.oomScoreAdj: %lld is not from -1000 to 1000", where,
-				 (long long)oom->value);
+		return error_set(err, EINVAL, "%s.oomScoreAdj: %lld is not from -1000 to 1000",
+				 where, (long long)oom->value);
 	return 0;
 }
 
@@ -93,7 +97,8 @@ int oci_process_validate(const struct oci_process *process, const char *where, s
 		return error_set(err, EINVAL, "%s.cwd: required", where);
 	if (process->cwd[0] != '/')
 		return error_set(err, EINVAL, "%s.cwd: expected an absolute path", where);
-	/* The kernel keeps a terminal's size in 16 bits. Without a terminal the spec has it ignored. */
+	/* The kernel keeps a terminal's size in 16 bits. Without a terminal the spec has it
+	 * ignored. */
 	if (process->terminal && process->console_size.set &&
 	    (process->console_size.height > UINT16_MAX || process->console_size.width > UINT16_MAX))
 		return error_set(err, EINVAL, "%s.consoleSize: larger than %u", where, UINT16_MAX);

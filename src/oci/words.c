@@ -3,6 +3,7 @@
 
 #include "oci/spec.h"
 
+/* clang-format off */
 const char *const oci_hook_names[] = {
 	[OCI_HOOK_PRESTART] = "prestart",
 	[OCI_HOOK_CREATE_RUNTIME] = "createRuntime",
@@ -121,3 +122,4 @@ const char *const oci_capability_names[] = {
 	"CAP_BLOCK_SUSPEND",    "CAP_AUDIT_READ",     "CAP_PERFMON",
 	"CAP_BPF",              "CAP_CHECKPOINT_RESTORE", NULL,
 };
+/* clang-format on */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The words that the spec gives for a property, each list NULL-terminated: what the parser accepts is
- * what the features document says. Whether this kernel and libseccomp can do it is the engine's to find.
+ * The words that the spec gives for a property, each list NULL-terminated: what the parser accepts
+ * is what the features document says. Whether this kernel and libseccomp can do it is the engine's
+ * to find.
  */
 
 extern const char *const oci_hook_names[];      /* in the order of enum oci_hook_kind */

@@ -148,6 +148,17 @@ static int check_count(const struct command *command, int n, struct error *err)
 			   bound == 1 ? "" : "s", n);
 }
 
+static int finish(const struct command *command, char **items, int len, struct arguments *ret,
+		  struct error *err)
+{
+	int r = check_count(command, len, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct arguments){ .items = items, .len = len };
+	return 0;
+}
+
 int options_parse(const struct command *command, int argc, char **argv, void *values,
 		  struct arguments *ret, struct error *err)
 {
@@ -169,18 +180,17 @@ int options_parse(const struct command *command, int argc, char **argv, void *va
 				return r;
 			continue;
 		}
+		/* From here on nothing is to be moved. */
+		if (command->stop_after == 1)
+			return finish(command, argv + p.next - 1, argc - p.next + 1, ret, err);
 		argv[count++] = arg;
-		if (command->stop_after && count == command->stop_after)
-			options_end = true;
 		/* What follows belongs to another program, its "--" included. */
-		if (options_end && command->stop_after && count >= command->stop_after)
+		if (command->stop_after && count == command->stop_after)
 			while (p.next < argc)
 				argv[count++] = argv[p.next++];
 	}
+	if (command->stop_after == 1)
+		return finish(command, argv + argc, 0, ret, err);
 	argv[count] = NULL;
-	r = check_count(command, count, err);
-	if (r < 0)
-		return r;
-	*ret = (struct arguments){ .items = argv, .len = count };
-	return 0;
+	return finish(command, argv, count, ret, err);
 }

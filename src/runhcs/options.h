@@ -72,8 +72,9 @@ struct arguments {
  * Sorts argv into values (a zeroed struct that the table's offsets refer to) and positional
  * arguments, which are moved to the front of argv. Options may stand anywhere before "--", until
  * the command's stop_after-th positional argument has been seen (0: no such end): from that one on,
- * all is positional, since it belongs to another program. Checks the number of arguments. 0,
- * OPTIONS_HELP, -EINVAL with one line that names the option and where to read on, or -ENOMEM.
+ * all is positional, since it belongs to another program. With stop_after 1 argv is left as it was.
+ * Checks the number of arguments. 0, OPTIONS_HELP, -EINVAL with one line that names the option and
+ * where to read on, or -ENOMEM.
  */
 int options_parse(const struct command *command, int argc, char **argv, void *values,
 		  struct arguments *ret, struct error *err);

@@ -38,9 +38,8 @@ static bool has(json_t *array, const char *word)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(array, i, item)
-		if (strcmp(json_string_value(item), word) == 0)
-			return true;
+	json_array_foreach(array, i,
+			   item) if (strcmp(json_string_value(item), word) == 0) return true;
 	return false;
 }
 
@@ -71,8 +70,8 @@ static void the_lists_are_whole(void **state)
 	assert_true(has(at(doc, "mountOptions", NULL, NULL), "rro"));
 	assert_true(json_is_true(at(doc, "linux", "cgroup", "v1")));
 	assert_true(json_is_true(at(doc, "linux", "cgroup", "v2")));
-	assert_true(json_is_true(json_object_get(at(doc, "linux", "mountExtensions", "idmap"),
-						 "enabled")));
+	assert_true(json_is_true(
+		json_object_get(at(doc, "linux", "mountExtensions", "idmap"), "enabled")));
 	assert_non_null(at(doc, "annotations", "io.hcs.version", NULL));
 	json_decref(doc);
 }
@@ -83,7 +82,8 @@ static void assert_words_parse(json_t *words, const char *fmt)
 	size_t i;
 	json_t *word;
 
-	json_array_foreach(words, i, word) {
+	json_array_foreach(words, i, word)
+	{
 		_cleanup_oci_spec_ struct oci_spec spec = { 0 };
 		_cleanup_error_ struct error err = ERROR_INIT;
 		const char *place = strchr(fmt, '@');
@@ -102,20 +102,24 @@ static void what_features_lists_the_parser_recognizes(void **state)
 	json_t *doc = features();
 
 	(void)state;
-	assert_words_parse(at(doc, "hooks", NULL, NULL),
-			   "{\"ociVersion\":\"1.3.0\",\"hooks\":{\"@\":[{\"path\":\"/bin/true\"}]}}");
-	assert_words_parse(at(doc, "linux", "namespaces", NULL),
-			   "{\"ociVersion\":\"1.3.0\",\"linux\":{\"namespaces\":[{\"type\":\"@\"}]}}");
-	assert_words_parse(at(doc, "linux", "seccomp", "actions"),
-			   "{\"ociVersion\":\"1.3.0\",\"linux\":{\"seccomp\":{\"defaultAction\":\"@\"}}}");
+	assert_words_parse(
+		at(doc, "hooks", NULL, NULL),
+		"{\"ociVersion\":\"1.3.0\",\"hooks\":{\"@\":[{\"path\":\"/bin/true\"}]}}");
+	assert_words_parse(
+		at(doc, "linux", "namespaces", NULL),
+		"{\"ociVersion\":\"1.3.0\",\"linux\":{\"namespaces\":[{\"type\":\"@\"}]}}");
+	assert_words_parse(
+		at(doc, "linux", "seccomp", "actions"),
+		"{\"ociVersion\":\"1.3.0\",\"linux\":{\"seccomp\":{\"defaultAction\":\"@\"}}}");
 	assert_words_parse(at(doc, "linux", "seccomp", "archs"),
 			   "{\"ociVersion\":\"1.3.0\",\"linux\":{\"seccomp\":"
 			   "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"@\"]}}}");
 	assert_words_parse(at(doc, "linux", "seccomp", "knownFlags"),
 			   "{\"ociVersion\":\"1.3.0\",\"linux\":{\"seccomp\":"
 			   "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"@\"]}}}");
-	assert_words_parse(at(doc, "linux", "memoryPolicy", "modes"),
-			   "{\"ociVersion\":\"1.3.0\",\"linux\":{\"memoryPolicy\":{\"mode\":\"@\"}}}");
+	assert_words_parse(
+		at(doc, "linux", "memoryPolicy", "modes"),
+		"{\"ociVersion\":\"1.3.0\",\"linux\":{\"memoryPolicy\":{\"mode\":\"@\"}}}");
 	json_decref(doc);
 }
 

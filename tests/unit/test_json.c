@@ -49,7 +49,10 @@ static const char *i64_of(const char *text, int64_t *ret, struct error *err)
 
 static void unsigned_integers_are_exact_up_to_the_last(void **state)
 {
-	static const struct { const char *text; uint64_t value; } cases[] = {
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} cases[] = {
 		{ "{\"v\":0}", 0 },
 		{ "{\"v\":-0}", 0 },
 		{ "{\"v\":9223372036854775807}", INT64_MAX },
@@ -96,7 +99,11 @@ static void integers_out_of_range_are_refused_with_the_range(void **state)
 static void reals_are_no_integers_whatever_they_hold(void **state)
 {
 	static const char *const texts[] = {
-		"{\"v\":1.0}", "{\"v\":1e3}", "{\"v\":0.25}", "{\"v\":1.25}", "{\"v\":-0.0}",
+		"{\"v\":1.0}",
+		"{\"v\":1e3}",
+		"{\"v\":0.25}",
+		"{\"v\":1.25}",
+		"{\"v\":-0.0}",
 		"{\"v\":1.0,\"w\":18446744073709551615}",
 		"{\"v\":4.25,\"w\":18446744073709551615}",
 		"{\"v\":14.25,\"w\":18446744073709551615}",
@@ -139,17 +146,23 @@ static void strings_keep_their_digits(void **state)
 static void broken_json_is_one_line_that_says_where(void **state)
 {
 	(void)state;
-	assert_broken("", "invalid JSON at line 1, column 0: '[' or '{' expected");
+	assert_broken("", "invalid JSON at line 1, column 0: the text ends too early");
 	assert_broken("{]", "invalid JSON at line 1, column 2: string or '}' expected");
-	assert_broken("{\n\"a\": [1,\n  2", "invalid JSON at line 3, column 3: ']' expected");
-	assert_broken("{\"a\":1} x", "invalid JSON at line 1, column 9: text after the end of the document");
+	assert_broken("{\n\"a\": [1,\n  2",
+		      "invalid JSON at line 3, column 3: the text ends too early");
+	assert_broken("{\"a\":1} x",
+		      "invalid JSON at line 1, column 9: text after the end of the document");
 	assert_broken("{\"a\":01}", "invalid JSON at line 1, column 6: invalid token");
 	assert_broken("{\"a\":\"\\u0000\"}",
-		      "invalid JSON at line 1, column 12: a NUL character in a string");
-	assert_broken("{\"a\":\"\xff\xfe\"}", "invalid JSON at line 1, column 6: text that is not UTF-8");
-	assert_broken("\x7f" "ELF\x02\x01", "invalid JSON at line 1, column 1: '[' or '{' expected");
-	assert_broken_bytes("{\"a\":\0}", 7, "invalid JSON at line 1, column 5: invalid token");
-	assert_broken("{\"a\":1e999}", "invalid JSON at line 1, column 10: a number that is out of range");
+		      "invalid JSON at line 1, column 13: a NUL character in a string");
+	assert_broken("{\"a\":\"\xff\xfe\"}",
+		      "invalid JSON at line 1, column 6: text that is not UTF-8");
+	assert_broken("\x7f"
+		      "ELF\x02\x01",
+		      "invalid JSON at line 1, column 1: '[' or '{' expected");
+	assert_broken_bytes("{\"a\":\0}", 7, "invalid JSON at line 1, column 6: a NUL byte");
+	assert_broken("{\"a\":1e999}",
+		      "invalid JSON at line 1, column 10: a number that is out of range");
 	assert_broken("{\"a\":18446744073709551615,\n \"b\":18446744073709551615 x}",
 		      "invalid JSON at line 2, column 27: '}' expected");
 }

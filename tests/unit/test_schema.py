@@ -25,10 +25,12 @@ def document(name):
     return json.loads(done.stdout)
 
 
-def parse(config, tmp_path):
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(config))
-    return subprocess.run([PROGRAM, "parse", path], stdout=subprocess.PIPE, text=True)
+def parse(configs):
+    """What the parser says to each: "ok", or its message."""
+    lines = "".join(json.dumps(config) + "\n" for config in configs)
+    done = subprocess.run([PROGRAM, "parse"], input=lines, stdout=subprocess.PIPE, check=True,
+                          text=True)
+    return done.stdout.splitlines()
 
 
 def test_features_hold_to_the_schema():
@@ -67,16 +69,19 @@ EXAMPLES = sorted((SCHEMAS / "test/config/good").glob("*.json"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_a_type_that_the_schema_refuses_is_refused_by_path(example, tmp_path):
+def test_a_type_that_the_schema_refuses_is_refused_by_path(example):
     schema = validator("config-schema.json")
     config = json.loads(example.read_text())
+    bad = []
     for path in leaves(config):
         if path[0] in FOREIGN:
             continue
-        for value in ({}, [], 1, -1, "x", True, 1.5, 2**32, 2**64):
-            bad = replaced(config, path, value)
-            if schema.is_valid(bad):
-                continue
-            done = parse(bad, tmp_path)
-            assert done.returncode == 1, f"{path} = {value!r} was accepted"
-            assert str(path[0]) in done.stdout
+        for value in ({}, -1, "x", 1.5, 2**64):
+            changed = replaced(config, path, value)
+            if not schema.is_valid(changed):
+                bad.append((path, value, changed))
+    answers = parse([changed for _, _, changed in bad])
+    assert len(answers) == len(bad)
+    for (path, value, _), answer in zip(bad, answers):
+        assert answer != "ok", f"{path} = {value!r} was accepted"
+        assert str(path[0]) in answer

@@ -27,7 +27,8 @@ static struct oci_spec everything(void)
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
-	assert_int_equal(file_read(AT_FDCWD, TEST_DATA "/everything.json", OCI_CONFIG_MAX, &text, &len), 0);
+	assert_int_equal(
+		file_read(AT_FDCWD, TEST_DATA "/everything.json", OCI_CONFIG_MAX, &text, &len), 0);
 	return spec_of(text);
 }
 
@@ -95,13 +96,15 @@ static void large_integers_are_exact(void **state)
 	assert_true(arg->value == UINT64_MAX);
 	assert_true(arg->value_two == (uint64_t)1 << 63);
 	assert_true(spec.linux_->resources->hugepage_limits.items[0].limit == 9223372036854771712U);
-	assert_true(spec.linux_->resources->block_io->throttle_write_iops.items[0].rate == UINT64_MAX);
+	assert_true(spec.linux_->resources->block_io->throttle_write_iops.items[0].rate ==
+		    UINT64_MAX);
 }
 
 static void mounts_hooks_and_annotations_are_parsed_whole(void **state)
 {
-	static const char *const hook_paths[] = { "/prestart",       "/createRuntime", "/createContainer",
-						  "/startContainer", "/poststart",     "/poststop" };
+	static const char *const hook_paths[] = { "/prestart",        "/createRuntime",
+						  "/createContainer", "/startContainer",
+						  "/poststart",       "/poststop" };
 	_cleanup_oci_spec_ struct oci_spec spec = everything();
 	const struct oci_mount *mount = &spec.mounts.items[1];
 	const struct oci_hook *hook = &spec.hooks[OCI_HOOK_CREATE_RUNTIME].items[0];
@@ -152,7 +155,8 @@ static void linux_is_parsed_whole(void **state)
 	assert_int_equal(l->devices.len, 3);
 	assert_string_equal(l->devices.items[0].path, "/dev/fuse");
 	assert_int_equal(l->devices.items[0].minor, 229);
-	assert_true(l->devices.items[0].file_mode.set && l->devices.items[0].file_mode.value == 0666);
+	assert_true(l->devices.items[0].file_mode.set &&
+		    l->devices.items[0].file_mode.value == 0666);
 	assert_true(l->devices.items[0].gid.set && l->devices.items[0].gid.value == 8);
 	assert_false(l->devices.items[1].file_mode.set);
 	assert_int_equal(l->devices.items[2].file_mode.value, 0666);
@@ -238,7 +242,8 @@ static void resources_are_parsed_whole(void **state)
 	assert_true(r->pids_limit.set && r->pids_limit.value == -1);
 	assert_int_equal(b->weight.value, 10);
 	assert_int_equal(b->leaf_weight.value, 11);
-	assert_true(b->weight_device.items[0].weight.set && !b->weight_device.items[0].leaf_weight.set);
+	assert_true(b->weight_device.items[0].weight.set &&
+		    !b->weight_device.items[0].leaf_weight.set);
 	assert_int_equal(b->weight_device.items[1].leaf_weight.value, 600);
 	assert_int_equal(b->throttle_read_bps.items[0].rate, 100);
 	assert_int_equal(b->throttle_write_bps.items[0].minor, 3);
@@ -284,13 +289,13 @@ static void vm_is_parsed_whole(void **state)
 /* Go's encoder and decoder do not tell these from absence. */
 static void null_and_empty_strings_are_absent(void **state)
 {
-	_cleanup_oci_spec_ struct oci_spec spec =
-		spec_of("{\"ociVersion\":\"1.3.0\",\"process\":null,\"hostname\":\"\",\"mounts\":null,"
-			"\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"path\":\"\"}],\"cgroupsPath\":\"\","
-			"\"resources\":{\"pids\":{},\"devices\":[{\"allow\":false,\"type\":\"\"}]}},"
-			"\"windows\":{\"layerFolders\":null,\"servicing\":false},"
-			"\"vm\":{\"hypervisor\":{\"path\":\"\"},\"kernel\":{\"path\":\"/k\"},"
-			"\"image\":{\"path\":\"\",\"format\":\"\"},\"hwconfig\":{\"vcpus\":3}}}");
+	_cleanup_oci_spec_ struct oci_spec spec = spec_of(
+		"{\"ociVersion\":\"1.3.0\",\"process\":null,\"hostname\":\"\",\"mounts\":null,"
+		"\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"path\":\"\"}],\"cgroupsPath\":\"\","
+		"\"resources\":{\"pids\":{},\"devices\":[{\"allow\":false,\"type\":\"\"}]}},"
+		"\"windows\":{\"layerFolders\":null,\"servicing\":false},"
+		"\"vm\":{\"hypervisor\":{\"path\":\"\"},\"kernel\":{\"path\":\"/k\"},"
+		"\"image\":{\"path\":\"\",\"format\":\"\"},\"hwconfig\":{\"vcpus\":3}}}");
 
 	(void)state;
 	assert_null(spec.process);
@@ -310,13 +315,16 @@ static void null_and_empty_strings_are_absent(void **state)
 static void unknown_properties_are_passed_over(void **state)
 {
 	_cleanup_oci_spec_ struct oci_spec spec =
-		spec_of("{\"ociVersion\":\"1.3.0\",\"x\":1.5,\"linux\":{\"y\":[{}],\"resources\":{\"z\":1e5}}}");
+		spec_of("{\"ociVersion\":\"1.3.0\",\"x\":1.5,\"linux\":{\"y\":[{}],\"resources\":{"
+			"\"z\":1e5}}}");
 
 	(void)state;
 	assert_non_null(spec.linux_->resources);
 }
 
-struct refusal { const char *text, *message; };
+struct refusal {
+	const char *text, *message;
+};
 
 /* text: the members of a config beside ociVersion. */
 static void assert_refused(const struct refusal *cases, size_t n)
@@ -338,12 +346,16 @@ static void wrong_types_are_refused_by_path(void **state)
 {
 	static const struct refusal cases[] = {
 		{ "\"process\":[]", "process: expected an object" },
-		{ "\"process\":{\"cwd\":\"/\",\"args\":\"sh\"}", "process.args: expected an array" },
-		{ "\"process\":{\"cwd\":\"/\",\"args\":[\"a\",1]}", "process.args[1]: expected a string" },
-		{ "\"process\":{\"cwd\":\"/\",\"terminal\":1}", "process.terminal: expected true or false" },
+		{ "\"process\":{\"cwd\":\"/\",\"args\":\"sh\"}",
+		  "process.args: expected an array" },
+		{ "\"process\":{\"cwd\":\"/\",\"args\":[\"a\",1]}",
+		  "process.args[1]: expected a string" },
+		{ "\"process\":{\"cwd\":\"/\",\"terminal\":1}",
+		  "process.terminal: expected true or false" },
 		{ "\"process\":{}", "process.cwd: required" },
 		{ "\"process\":{\"cwd\":\"\"}", "process.cwd: required" },
-		{ "\"process\":{\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":1,\"soft\":1},{}]}",
+		{ "\"process\":{\"cwd\":\"/"
+		  "\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":1,\"soft\":1},{}]}",
 		  "process.rlimits[1].type: required" },
 		{ "\"process\":{\"cwd\":\"/\",\"consoleSize\":{\"height\":1}}",
 		  "process.consoleSize.width: required" },
@@ -381,13 +393,16 @@ static void wrong_ranges_are_refused_by_path(void **state)
 		  "process.user.umask: expected an integer from 0 to 511" },
 		{ "\"process\":{\"cwd\":\"/\",\"user\":{\"additionalGids\":[0,-1]}}",
 		  "process.user.additionalGids[1]: expected an integer from 0 to 4294967295" },
-		{ "\"process\":{\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":-1,\"soft\":0}]}",
+		{ "\"process\":{\"cwd\":\"/"
+		  "\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":-1,\"soft\":0}]}",
 		  "process.rlimits[0].hard: expected an integer from 0 to 18446744073709551615" },
-		{ "\"process\":{\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":18446744073709551616}]}",
+		{ "\"process\":{\"cwd\":\"/"
+		  "\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":18446744073709551616}]}",
 		  "process.rlimits[0].hard: expected an integer from 0 to 18446744073709551615" },
 		{ "\"hooks\":{\"prestart\":[{\"path\":\"/a\",\"timeout\":0}]}",
 		  "hooks.prestart[0].timeout: expected an integer from 1 to 2147483" },
-		{ "\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":4294967296}]}",
+		{ "\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":4294967296}"
+		  "]}",
 		  "linux.uidMappings[0].size: expected an integer from 0 to 4294967295" },
 		{ "\"linux\":{\"resources\":{\"blockIO\":{\"weight\":65536}}}",
 		  "linux.resources.blockIO.weight: expected an integer from 0 to 65535" },
@@ -409,7 +424,8 @@ static void wrong_ranges_are_refused_by_path(void **state)
 static void unknown_words_are_refused_by_path(void **state)
 {
 	static const struct refusal cases[] = {
-		{ "\"process\":{\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_X\",\"hard\":1,\"soft\":1}]}",
+		{ "\"process\":{\"cwd\":\"/"
+		  "\",\"rlimits\":[{\"type\":\"RLIMIT_X\",\"hard\":1,\"soft\":1}]}",
 		  "process.rlimits[0].type: unknown value \"RLIMIT_X\"" },
 		{ "\"process\":{\"cwd\":\"/\",\"scheduler\":{\"policy\":\"SCHED_FAIR\"}}",
 		  "process.scheduler.policy: unknown value \"SCHED_FAIR\"" },
@@ -417,7 +433,8 @@ static void unknown_words_are_refused_by_path(void **state)
 		  "process.ioPriority.class: unknown value \"\\x1b]0;x\"" },
 		{ "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"net\"}]}",
 		  "linux.namespaces[1].type: unknown value \"net\"" },
-		{ "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"uts\"},{\"type\":\"ipc\"},"
+		{ "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"uts\"},{\"type\":"
+		  "\"ipc\"},"
 		  "{\"type\":\"pid\",\"path\":\"/x\"}]}",
 		  "linux.namespaces[3].type: duplicate namespace \"pid\"" },
 		{ "\"linux\":{\"rootfsPropagation\":\"public\"}",
@@ -426,12 +443,14 @@ static void unknown_words_are_refused_by_path(void **state)
 		  "linux.devices[0].type: unknown value \"x\"" },
 		{ "\"linux\":{\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"flags\":[\"x\"]}}",
 		  "linux.memoryPolicy.flags[0]: unknown value \"x\"" },
-		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"x86\"]}}",
+		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":["
+		  "\"x86\"]}}",
 		  "linux.seccomp.architectures[0]: unknown value \"x86\"" },
 		{ "\"linux\":{\"seccomp\":{}}", "linux.seccomp.defaultAction: required" },
 		{ "\"linux\":{\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rx\"}]}}",
 		  "linux.resources.devices[0].access: expected letters of \"rwm\"" },
-		{ "\"vm\":{\"kernel\":{\"path\":\"/k\"},\"image\":{\"path\":\"/i\",\"format\":\"iso\"}}",
+		{ "\"vm\":{\"kernel\":{\"path\":\"/k\"},\"image\":{\"path\":\"/"
+		  "i\",\"format\":\"iso\"}}",
 		  "vm.image.format: unknown value \"iso\"" },
 	};
 
@@ -443,21 +462,28 @@ static void what_the_spec_forbids_in_resources_and_seccomp_is_refused(void **sta
 {
 	static const struct refusal cases[] = {
 		{ "\"linux\":{\"resources\":{\"unified\":{\"../memory.max\":\"1\"}}}",
-		  "linux.resources.unified.../memory.max: not a cgroup v2 file, such as \"memory.high\"" },
+		  "linux.resources.unified.../memory.max: not a cgroup v2 file, such as "
+		  "\"memory.high\"" },
 		{ "\"linux\":{\"resources\":{\"unified\":{\"cgroup.procs\":\"1\"}}}",
-		  "linux.resources.unified.cgroup.procs: cgroup.* files are the runtime's, not a resource" },
+		  "linux.resources.unified.cgroup.procs: cgroup.* files are the runtime's, not a "
+		  "resource" },
 		{ "\"linux\":{\"resources\":{\"rdma\":{\"mlx5_1\":{}}}}",
 		  "linux.resources.rdma.mlx5_1: hcaHandles or hcaObjects required" },
 		{ "\"linux\":{\"resources\":{\"rdma\":{\"a b\":{\"hcaHandles\":1}}}}",
 		  "linux.resources.rdma.a b: not the name of a device" },
-		{ "\"linux\":{\"resources\":{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0}]}}}",
+		{ "\"linux\":{\"resources\":{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":"
+		  "0}]}}}",
 		  "linux.resources.blockIO.weightDevice[0]: weight or leafWeight required" },
-		{ "\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"02MB\",\"limit\":1}]}}",
-		  "linux.resources.hugepageLimits[0].pageSize: expected a number and KB, MB or GB, such as "
+		{ "\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"02MB\",\"limit\":"
+		  "1}]}}",
+		  "linux.resources.hugepageLimits[0].pageSize: expected a number and KB, MB or GB, "
+		  "such as "
 		  "\"2MB\"" },
-		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerMetadata\":\"x\"}}",
+		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
+		  "\"listenerMetadata\":\"x\"}}",
 		  "linux.seccomp.listenerMetadata: needs listenerPath" },
-		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":1}}",
+		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
+		  "\"defaultErrnoRet\":1}}",
 		  "linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW returns no errno" },
 		{ "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":"
 		  "[{\"names\":[],\"action\":\"SCMP_ACT_KILL\"}]}}",
@@ -499,11 +525,13 @@ static void the_number_of_mappings_is_the_kernel_s(void **state)
 	(void)state;
 	(void)fputs("{\"ociVersion\":\"1.3.0\",\"linux\":{\"uidMappings\":[", out);
 	for (int i = 0; i < 341; i++)
-		(void)fprintf(out, "%s{\"containerID\":%d,\"hostID\":%d,\"size\":1}", i ? "," : "", i, i);
+		(void)fprintf(out, "%s{\"containerID\":%d,\"hostID\":%d,\"size\":1}", i ? "," : "",
+			      i, i);
 	(void)fputs("]}}", out);
 	assert_int_equal(fclose(out), 0);
 	assert_int_equal(oci_spec_parse(text, size, &spec, &err), -E2BIG);
-	assert_string_equal(error_text(&err), "linux.uidMappings: 341 entries, at most 340 are allowed");
+	assert_string_equal(error_text(&err),
+			    "linux.uidMappings: 341 entries, at most 340 are allowed");
 }
 
 static void a_config_has_a_largest_size(void **state)
@@ -537,7 +565,8 @@ static void parts_alone_name_their_place_in_a_config(void **state)
 	assert_string_equal(error_text(&err), "process.args[0]: expected a string");
 	assert_null(p);
 	error_done(&err);
-	assert_int_equal(oci_resources_parse(resources, strlen(resources), &arena, &r, &err), -EINVAL);
+	assert_int_equal(oci_resources_parse(resources, strlen(resources), &arena, &r, &err),
+			 -EINVAL);
 	assert_string_equal(error_text(&err), "linux.resources.memory.limit: expected an integer");
 	error_done(&err);
 	assert_int_equal(oci_resources_parse(good, strlen(good), &arena, &r, &err), 0);
@@ -556,7 +585,8 @@ static void assert_examples(const char *pattern, bool good)
 		size_t len;
 		int r;
 
-		assert_int_equal(file_read(AT_FDCWD, paths.gl_pathv[i], OCI_CONFIG_MAX, &text, &len), 0);
+		assert_int_equal(
+			file_read(AT_FDCWD, paths.gl_pathv[i], OCI_CONFIG_MAX, &text, &len), 0);
 		r = oci_spec_parse(text, len, &spec, &err);
 		/* Sections of other platforms are refused by validation, not by the parser. */
 		if (!good && r == 0)
@@ -582,11 +612,13 @@ static void a_truncated_config_is_refused(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(file_read(AT_FDCWD, TEST_DATA "/everything.json", OCI_CONFIG_MAX, &text, &len), 0);
+	assert_int_equal(
+		file_read(AT_FDCWD, TEST_DATA "/everything.json", OCI_CONFIG_MAX, &text, &len), 0);
 	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
 		len--;
 	for (size_t cut = 0; cut < len; cut += 7) {
-		_cleanup_free_ char *part = malloc(cut + 1); /* so that a sanitizer sees a read beyond */
+		_cleanup_free_ char *part =
+			malloc(cut + 1); /* so that a sanitizer sees a read beyond */
 		_cleanup_error_ struct error err = ERROR_INIT;
 		struct oci_spec spec = { 0 };
 

@@ -11,24 +11,29 @@
 #include "oci/template.h"
 #include "oci/validate.h"
 
-/* The default config with a change: what RFC 7386 calls a merge patch, in which null takes away. */
+/* target, taken over, with the patch applied: RFC 7386, in which null takes away. */
 static json_t *merged(json_t *target, json_t *patch)
 {
 	const char *key;
 	json_t *value;
 
-	if (!json_is_object(patch))
+	if (!json_is_object(patch)) {
+		json_decref(target);
 		return json_incref(patch);
-	if (!json_is_object(target))
+	}
+	if (!json_is_object(target)) {
+		json_decref(target);
 		target = json_object();
+	}
 	json_object_foreach(patch, key, value) {
+		json_t *old = json_object_get(target, key);
+
 		if (json_is_null(value))
 			(void)json_object_del(target, key);
 		else
-			(void)json_object_set_new(target, key,
-						  merged(json_object_get(target, key), value));
+			(void)json_object_set_new(target, key, merged(json_incref(old), value));
 	}
-	return json_incref(target);
+	return target;
 }
 
 /* Validates the default config with the change; NULL, or the message (in err). */
@@ -40,7 +45,7 @@ static const char *validate_with(const char *change, struct error *err)
 
 	if (!patch)
 		fail_msg("the test's own JSON is broken: %s", change);
-	json_decref(merged(config, patch));
+	config = merged(config, patch);
 	json_decref(patch);
 	text = json_dumps(config, 0);
 	json_decref(config);
@@ -50,7 +55,9 @@ static const char *validate_with(const char *change, struct error *err)
 	return oci_validate(&spec, err) < 0 ? error_text(err) : NULL;
 }
 
-struct refusal { const char *change, *message; };
+struct refusal {
+	const char *change, *message;
+};
 
 static void assert_refused(const struct refusal *cases, size_t n)
 {
@@ -115,7 +122,8 @@ static void other_platforms_are_refused_by_section(void **state)
 		{ "{\"solaris\":{}}", "solaris: this runtime is for Linux" },
 		{ "{\"zos\":{\"namespaces\":[]}}", "zos: this runtime is for Linux" },
 		{ "{\"windows\":{\"layerFolders\":[\"/a\",\"/b\"],\"hyperv\":{}}}",
-		  "windows.hyperv: this runtime is for Linux; of windows it takes layerFolders only" },
+		  "windows.hyperv: this runtime is for Linux; of windows it takes layerFolders "
+		  "only" },
 		{ "{\"process\":{\"commandLine\":\"cmd\"}}",
 		  "process.commandLine: for Windows only, give args" },
 		{ "{\"process\":{\"user\":{\"username\":\"me\"}}}",
@@ -134,7 +142,8 @@ static void process_is_required_and_whole(void **state)
 		{ "{\"process\":{\"args\":[]}}", "process.args: required" },
 		{ "{\"process\":{\"args\":[\"\"]}}", "process.args[0]: empty" },
 		{ "{\"process\":{\"cwd\":\"tmp\"}}", "process.cwd: expected an absolute path" },
-		{ "{\"process\":{\"env\":[\"A=1\",\"=x\"]}}", "process.env[1]: expected NAME=value" },
+		{ "{\"process\":{\"env\":[\"A=1\",\"=x\"]}}",
+		  "process.env[1]: expected NAME=value" },
 		{ "{\"process\":{\"env\":[\"PATH\"]}}", "process.env[0]: expected NAME=value" },
 		{ "{\"process\":{\"user\":{\"uid\":4294967295}}}",
 		  "process.user.uid: 4294967295 is not an id" },
@@ -200,31 +209,36 @@ static void what_needs_a_namespace_says_which(void **state)
 		  "hostname: needs a uts namespace in linux.namespaces" },
 		{ "{\"hostname\":null,\"domainname\":\"d\",\"linux\":{" NAMESPACES(MOUNT_NS) "}}",
 		  "domainname: needs a uts namespace in linux.namespaces" },
-		{ "{\"linux\":null}", "root.readonly: needs a mount namespace in linux.namespaces" },
+		{ "{\"linux\":null}",
+		  "root.readonly: needs a mount namespace in linux.namespaces" },
 		{ "{\"root\":{\"readonly\":false},\"hostname\":null,\"linux\":null}",
 		  "mounts: need a mount namespace in linux.namespaces" },
 		{ "{" PATHLESS "\"hostname\":null,\"linux\":{" NAMESPACES("") "}}",
 		  "linux.maskedPaths: needs a mount namespace in linux.namespaces" },
-		{ "{" PATHLESS "\"hostname\":null,\"linux\":{\"maskedPaths\":null," NAMESPACES("") "}}",
+		{ "{" PATHLESS
+		  "\"hostname\":null,\"linux\":{\"maskedPaths\":null," NAMESPACES("") "}}",
 		  "linux.readonlyPaths: needs a mount namespace in linux.namespaces" },
-		{ "{" PATHLESS "\"hostname\":null,\"linux\":{\"maskedPaths\":null,\"readonlyPaths\":null,"
+		{ "{" PATHLESS
+		  "\"hostname\":null,\"linux\":{\"maskedPaths\":null,\"readonlyPaths\":null,"
 		  "\"rootfsPropagation\":\"shared\"," NAMESPACES("") "}}",
 		  "linux.rootfsPropagation: needs a mount namespace in linux.namespaces" },
 		{ "{\"linux\":{\"timeOffsets\":{\"monotonic\":{\"secs\":1}}}}",
 		  "linux.timeOffsets: needs a new time namespace in linux.namespaces" },
-		{ "{\"hostname\":null,\"linux\":{\"timeOffsets\":{\"boottime\":{\"secs\":1}},"
-		  NAMESPACES(MOUNT_NS ",{\"type\":\"time\",\"path\":\"/proc/1/ns/time\"}") "}}",
+		{ "{\"hostname\":null,\"linux\":{\"timeOffsets\":{\"boottime\":{\"secs\":1}}"
+		  "," NAMESPACES(MOUNT_NS ",{\"type\":\"time\",\"path\":\"/proc/1/ns/time\"}") "}}",
 		  "linux.timeOffsets: needs a new time namespace in linux.namespaces" },
-		{ "{\"hostname\":null,\"linux\":{\"netDevices\":{\"eth0\":{}}," NAMESPACES(MOUNT_NS) "}}",
+		{ "{\"hostname\":null,\"linux\":{\"netDevices\":{\"eth0\":{}}," NAMESPACES(
+			  MOUNT_NS) "}}",
 		  "linux.netDevices: needs a network namespace in linux.namespaces" },
-		{ "{\"hostname\":null,\"linux\":{"
-		  NAMESPACES(MOUNT_NS ",{\"type\":\"pid\",\"path\":\"ns/pid\"}") "}}",
+		{ "{\"hostname\":null,\"linux\":{" NAMESPACES(
+			  MOUNT_NS ",{\"type\":\"pid\",\"path\":\"ns/pid\"}") "}}",
 		  "linux.namespaces: path of the pid namespace: expected an absolute path" },
 	};
 	static const char *const good[] = {
-		"{\"linux\":{" NAMESPACES(MOUNT_NS ",{\"type\":\"uts\",\"path\":\"/proc/1/ns/uts\"}") "}}",
-		"{\"hostname\":null,\"linux\":{\"timeOffsets\":{\"boottime\":{\"secs\":-1}},"
-		NAMESPACES(MOUNT_NS ",{\"type\":\"time\"}") "}}",
+		"{\"linux\":{" NAMESPACES(MOUNT_NS
+					  ",{\"type\":\"uts\",\"path\":\"/proc/1/ns/uts\"}") "}}",
+		"{\"hostname\":null,\"linux\":{\"timeOffsets\":{\"boottime\":{\"secs\":-1}}"
+		"," NAMESPACES(MOUNT_NS ",{\"type\":\"time\"}") "}}",
 		"{" PATHLESS "\"hostname\":null,\"linux\":null}",
 	};
 
@@ -245,33 +259,36 @@ static void mappings_and_user_namespaces_go_together(void **state)
 		  "linux.gidMappings: required for a new user namespace" },
 		{ "{" USER_NS "\"uidMappings\":[]}}",
 		  "linux.uidMappings: required for a new user namespace" },
-		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "0", "0") "],\"gidMappings\":["
-		  MAP("0", "0", "1") "]}}",
+		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "0", "0") "],\"gidMappings\":[" MAP(
+			  "0", "0", "1") "]}}",
 		  "linux.uidMappings[0].size: must not be 0" },
-		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "0", "1") "],\"gidMappings\":["
-		  MAP("0", "4294967295", "1") "]}}",
+		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "0", "1") "],\"gidMappings\":[" MAP(
+			  "0", "4294967295", "1") "]}}",
 		  "linux.gidMappings[0].hostID: with size beyond the last id" },
-		{ "{" USER_NS "\"uidMappings\":[" MAP("1", "0", "4294967295") "],\"gidMappings\":["
-		  MAP("0", "0", "1") "]}}",
+		{ "{" USER_NS "\"uidMappings\":[" MAP(
+			  "1", "0", "4294967295") "],\"gidMappings\":[" MAP("0", "0", "1") "]}}",
 		  "linux.uidMappings[0].containerID: with size beyond the last id" },
-		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "1000", "10") "," MAP("9", "5000", "1")
-		  "],\"gidMappings\":[" MAP("0", "0", "1") "]}}",
+		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "1000", "10") "," MAP(
+			  "9", "5000", "1") "],\"gidMappings\":[" MAP("0", "0", "1") "]}}",
 		  "linux.uidMappings[1].containerID: overlaps that of entry 0" },
-		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "1000", "10") "," MAP("10", "1009", "1")
-		  "],\"gidMappings\":[" MAP("0", "0", "1") "]}}",
+		{ "{" USER_NS "\"uidMappings\":[" MAP("0", "1000", "10") "," MAP(
+			  "10", "1009", "1") "],\"gidMappings\":[" MAP("0", "0", "1") "]}}",
 		  "linux.uidMappings[1].hostID: overlaps that of entry 0" },
-		{ "{\"mounts\":[{\"destination\":\"/m\",\"uidMappings\":[" MAP("0", "0", "1") "]}]}",
+		{ "{\"mounts\":[{\"destination\":\"/m\",\"uidMappings\":[" MAP("0", "0",
+									       "1") "]}]}",
 		  "mounts[0].gidMappings: required beside uidMappings" },
-		{ "{\"mounts\":[{\"destination\":\"/m\",\"uidMappings\":[" MAP("0", "0", "1")
-		  "],\"gidMappings\":[" MAP("0", "0", "0") "]}]}",
+		{ "{\"mounts\":[{\"destination\":\"/m\",\"uidMappings\":[" MAP(
+			  "0", "0", "1") "],\"gidMappings\":[" MAP("0", "0", "0") "]}]}",
 		  "mounts[0].gidMappings[0].size: must not be 0" },
 	};
 	static const char *const good[] = {
-		"{" USER_NS "\"uidMappings\":[" MAP("0", "0", "4294967295") "],\"gidMappings\":["
-		MAP("0", "1000", "10") "," MAP("10", "1010", "1") "]}}",
+		"{" USER_NS
+		"\"uidMappings\":[" MAP("0", "0", "4294967295") "],\"gidMappings\":[" MAP(
+			"0", "1000", "10") "," MAP("10", "1010", "1") "]}}",
 		/* With a namespace by path, engines write mappings that say nothing. */
-		"{\"hostname\":null,\"linux\":{\"uidMappings\":[" MAP("0", "0", "1") "],"
-		NAMESPACES(MOUNT_NS ",{\"type\":\"user\",\"path\":\"/proc/1/ns/user\"}") "}}",
+		"{\"hostname\":null,\"linux\":{\"uidMappings\":[" MAP(
+			"0", "0", "1") "]," NAMESPACES(MOUNT_NS ",{\"type\":\"user\",\"path\":\"/"
+								"proc/1/ns/user\"}") "}}",
 	};
 
 	(void)state;
@@ -294,7 +311,8 @@ static void paths_and_devices_are_checked(void **state)
 		  "linux.devices[0].major: not from 0 to 4095" },
 		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"b\",\"minor\":-1}]}}",
 		  "linux.devices[0].minor: not from 0 to 1048575" },
-		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"p\",\"gid\":4294967295}]}}",
+		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/"
+		  "x\",\"type\":\"p\",\"gid\":4294967295}]}}",
 		  "linux.devices[0].gid: 4294967295 is not an id" },
 		{ "{\"vm\":{\"kernel\":{\"path\":\"bzImage\"}}}",
 		  "vm.kernel.path: expected an absolute path" },
@@ -311,7 +329,8 @@ static void paths_and_devices_are_checked(void **state)
 static void names_that_reach_elsewhere_are_refused(void **state)
 {
 	static const struct refusal bad[] = {
-		{ "{\"linux\":{\"netDevices\":{\"..\":{}}}}", "linux.netDevices...: not an interface name" },
+		{ "{\"linux\":{\"netDevices\":{\"..\":{}}}}",
+		  "linux.netDevices...: not an interface name" },
 		{ "{\"linux\":{\"netDevices\":{\"eth0\":{\"name\":\"a/b\"}}}}",
 		  "linux.netDevices.eth0.name: \"a/b\" is not an interface name" },
 		{ "{\"linux\":{\"netDevices\":{\"eth0\":{\"name\":\"sixteencharacter\"}}}}",
@@ -322,7 +341,8 @@ static void names_that_reach_elsewhere_are_refused(void **state)
 		  "linux.sysctl.net/../../self/attr/exec: not a name of a sysctl" },
 		{ "{\"linux\":{\"sysctl\":{\"net..ipv4\":\"x\"}}}",
 		  "linux.sysctl.net..ipv4: not a name of a sysctl" },
-		{ "{\"linux\":{\"sysctl\":{\"/net\":\"x\"}}}", "linux.sysctl./net: not a name of a sysctl" },
+		{ "{\"linux\":{\"sysctl\":{\"/net\":\"x\"}}}",
+		  "linux.sysctl./net: not a name of a sysctl" },
 		{ "{\"linux\":{\"cgroupsPath\":\"/a/../../b\"}}",
 		  "linux.cgroupsPath: \"/a/../../b\" must not have \"..\"" },
 		{ "{\"linux\":{\"cgroupsPath\":\"/a\\nb\"}}",
@@ -337,8 +357,10 @@ static void names_that_reach_elsewhere_are_refused(void **state)
 		  "linux.personality.flags[0]: the spec defines no flag" },
 	};
 	static const char *const good[] = {
-		"{\"linux\":{\"netDevices\":{\"eth0\":{\"name\":\"e%d\"},\"eth1\":{\"name\":\"e%d\"}}}}",
-		"{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":\"1\",\"net/ipv4/conf/eth0.1/mtu\":\"1\"}}}",
+		"{\"linux\":{\"netDevices\":{\"eth0\":{\"name\":\"e%d\"},\"eth1\":{\"name\":\"e%"
+		"d\"}}}}",
+		"{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":\"1\",\"net/ipv4/conf/eth0.1/"
+		"mtu\":\"1\"}}}",
 		"{\"linux\":{\"cgroupsPath\":\"system.slice:runhcs:..a\"}}",
 		"{\"linux\":{\"intelRdt\":{\"closID\":\"/\",\"memBwSchema\":\"MB:0=50\"}}}",
 	};

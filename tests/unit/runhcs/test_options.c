@@ -224,6 +224,22 @@ static void a_command_keeps_its_own_options(void **state)
 	}
 }
 
+/* The program executes itself again with the same words. */
+static void the_program_keeps_its_words(void **state)
+{
+	_cleanup_line_ struct line line;
+
+	(void)state;
+	parse(&line, &program_like, "--bundle /x -t -- create -b y id");
+	assert_arguments(&line, "create -b y id");
+	assert_int_equal(line.argc, 8);
+	assert_string_equal(line.argv[0], "--bundle");
+	assert_string_equal(line.argv[1], "/x");
+	assert_string_equal(line.argv[2], "-t");
+	assert_string_equal(line.argv[3], "--");
+	assert_string_equal(line.argv[7], "id");
+}
+
 static void help_is_seen_anywhere(void **state)
 {
 	static const char *const lines[] = { "--help", "-h", "-?", "-help", "id --help", "-d -h" };
@@ -292,6 +308,7 @@ int main(void)
 		cmocka_unit_test(lists_keep_their_order),
 		cmocka_unit_test(truth_takes_the_next_word_only_if_it_is_one),
 		cmocka_unit_test(a_command_keeps_its_own_options),
+		cmocka_unit_test(the_program_keeps_its_words),
 		cmocka_unit_test(help_is_seen_anywhere),
 		cmocka_unit_test(mistakes_are_told_in_one_line),
 		cmocka_unit_test(a_dash_alone_is_an_argument),
