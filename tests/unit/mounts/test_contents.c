@@ -22,6 +22,8 @@ static void host_copyup(void)
 	const struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
 
 	put_dir("root/etc/sub/deep", 0750);
+	CHECK(chown(at("root/etc"), 9, 10) == 0);
+	CHECK(chmod(at("root/etc"), 02771) == 0);
 	put_file("root/etc/file", "content");
 	CHECK(chown(at("root/etc/file"), 12, 34) == 0 && chmod(at("root/etc/file"), 04751) == 0);
 	CHECK(setxattr(at("root/etc/file"), "trusted.test", "value", 5, 0) == 0);
@@ -40,6 +42,8 @@ static void inside_copyup(void)
 	struct stat st;
 
 	CHECK(statfs("/etc", &fs) == 0 && fs.f_type == TMPFS_MAGIC && fs.f_blocks == 256);
+	CHECK(stat("/etc", &st) == 0 && st.st_uid == 9 && st.st_gid == 10 &&
+	      (st.st_mode & 07777) == 02771);
 	CHECK(file_is("/etc/file", "content") && file_is("/etc/sub/deep/file", "deep"));
 	CHECK(stat("/etc/file", &st) == 0 && st.st_uid == 12 && st.st_gid == 34 &&
 	      (st.st_mode & 07777) == 04751);

@@ -329,6 +329,67 @@ static void test_no_pivot(void **state)
 	scene_play(&scene);
 }
 
+#define DESCRIPTORS 256
+
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		if (flags < 0)
+			continue;
+		n++;
+		CHECK(fd < 3 || flags & FD_CLOEXEC);
+	}
+	return n;
+}
+
+static void init_descriptors(void)
+{
+	struct error err = ERROR_INIT;
+	int master, slave;
+	unsigned before;
+
+	/* What the test has from its own parents. */
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	before = open_descriptors();
+	CHECK_OK(rootfs_setup(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_open_proc(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_pivot(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_open_pty(&scene_fs, &master, &slave, &err), &err);
+	CHECK_OK(rootfs_bind_console(&scene_fs, slave, &err), &err);
+	CHECK_OK(rootfs_finish(&scene_fs, &err), &err);
+	(void)open_descriptors();
+	CHECK(close(master) == 0 && close(slave) == 0);
+	rootfs_done(&scene_fs);
+	CHECK(open_descriptors() == before);
+}
+
+/* CVE-2024-21626: no descriptor of the host outlives an execve(2), and none is forgotten. */
+static void test_descriptors(void **state)
+{
+	static const struct scene scene = {
+		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+			  "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"ro\"]},"
+			  "{\"destination\":\"/dev/pts\",\"type\":\"devpts\"},"
+			  "{\"destination\":\"/v\",\"source\":\"/"
+			  "tmp\",\"options\":[\"rbind\",\"ro\"]},"
+			  "{\"destination\":\"/"
+			  "etc\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}]",
+		.linux_ = ",\"maskedPaths\":[\"/proc/keys\",\"/secrets\",\"/more\"],"
+			  "\"readonlyPaths\":[\"/proc/sys\"]",
+		.host = host_masks,
+		.init = init_descriptors,
+	};
+
+	(void)state;
+	scene_need_root();
+	scene_play(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_own_proc),
 		cmocka_unit_test(test_no_pivot),
+		cmocka_unit_test(test_descriptors),
 	};
 
 	return cmocka_run_group_tests_name("masks, devices, terminals", tests, NULL, NULL);
