@@ -26,6 +26,9 @@ struct compute_host {
 	const char *root;            /* directory of all state, made 0700 when needed */
 	enum cgroup_manager cgroup_manager;
 	bool rootless;
+	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be NULL. */
+	void (*warn)(const char *message, void *data);
+	void *warn_data;
 };
 
 /* The default root: /run/runhcs, or $XDG_RUNTIME_DIR/runhcs for an ordinary user. Caller frees. */

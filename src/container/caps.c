@@ -143,7 +143,7 @@ static uint64_t in_bounding(uint64_t mask)
 
 int caps_limit(struct caps *caps, uint64_t *ret_removed, struct error *err)
 {
-	struct caps own, want = *caps;
+	struct caps own = { 0 }, want = *caps;
 	int r = get_own(&own);
 
 	if (r < 0)
@@ -199,7 +199,7 @@ static const char *first_name(uint64_t mask)
 /* Why capset(2) said no, by the first capability that is at fault. */
 static int explain_capset(int code, const struct caps *caps, uint64_t extra, struct error *err)
 {
-	struct caps own;
+	struct caps own = { 0 };
 	uint64_t missing;
 
 	if (code != EPERM || get_own(&own) < 0)

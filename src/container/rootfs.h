@@ -28,14 +28,16 @@ struct rootfs {
 	int root_fd;            /* O_PATH of the root mount, -1 before */
 	int proc_fd;            /* a detached procfs of the container's pid namespace, known to be one */
 	int null_fd;            /* O_PATH of the host's /dev/null, checked to be char 1:3 */
+	int *late_ro;           /* mounts that become read-only last: others were made inside them */
+	size_t late_ro_len;
 };
 
 /* Descriptors -1, nothing allocated. */
 void rootfs_init(struct rootfs *fs);
-/* Closes the descriptors. */
+/* Closes the descriptors, frees the rest. */
 void rootfs_done(struct rootfs *fs);
 /* Makes a private procfs mount for writes to /proc that must land on a real procfs
- * (CVE-2019-16884, 2025-52881); sets proc_fd. Used by rootfs_setup; exec uses it alone. */
+ * (CVE-2019-16884, 2025-52881); sets proc_fd; does nothing when it is set. */
 int rootfs_open_proc(struct rootfs *fs, struct error *err);
 /* Propagation of "/", root attached, all mounts, devices and /dev links. The working directory is then the
  * root mount, not yet pivoted, so that createRuntime and createContainer hooks see it. */

@@ -10,6 +10,6 @@
  * foreign sections. The message begins with the JSON path. */
 int oci_validate(const struct oci_spec *spec, struct error *err);
 
-/* Checks a process (of a config, or given to exec): args, cwd absolute, env without NUL or "=" first,
- * ids not (uint32_t)-1, terminal only with console size in range. where: its JSON path. */
+/* Checks a process (of a config, or given to exec): args, cwd absolute, env without NUL or "="
+ * first, ids not (uint32_t)-1, terminal only with console size in range. where: its JSON path. */
 int oci_process_validate(const struct oci_process *process, const char *where, struct error *err);

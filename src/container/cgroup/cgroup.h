@@ -39,9 +39,15 @@ const char *cgroup_scope(const struct cgroup *cg);
  * the scope needs a process, see cgroup_attach. An existing cgroup with processes in it is refused
  * (-EBUSY), an existing empty one is used. Undoes what it made when it fails. */
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
-/* A directory for CLONE_INTO_CGROUP (pure v2, cgroupfs), or -1: then use attach/enter.
- * Borrowed. */
+/* A directory for CLONE_INTO_CGROUP, or -1 where there is no cgroup2 or systemd makes it later.
+ * Borrowed. Pure v2 and v2 beside v1: cgroup_enter is needed either way and does what is left. */
 int cgroup_clone_fd(struct cgroup *cg);
+/* To be told when the clone with it failed and was done without: cgroup_attach does it then. */
+void cgroup_clone_failed(struct cgroup *cg);
+/* For exec, after cgroup_load: on cgroup2 a container that made cgroups of its own (systemd, nested
+ * engines) has init in one of them and takes no process itself (EBUSY). From here on cg's v2 side is where
+ * init is, if that is below. init: pid in the caller's namespace. */
+int cgroup_follow(struct cgroup *cg, pid_t init, struct error *err);
 /* Opens what cgroup_enter needs, in the parent before the clone. */
 int cgroup_open_enter(struct cgroup *cg, struct error *err);
 /* From the parent after the clone: systemd scope with pid in it and resources, v2 without clone_fd.
@@ -100,7 +106,7 @@ int cgroup_read_stats(struct cgroup *cg, struct cgroup_stats *ret, struct error 
 int cgroup_oom_fd(struct cgroup *cg, struct error *err);
 int cgroup_oom_count(struct cgroup *cg, uint64_t *ret, struct error *err);
 /* Drains a descriptor of cgroup_oom_fd. 1: may have happened; 0: nothing; the cgroup being removed
- * sets *ret_gone. */
+ * sets *ret_gone (v2; on v1 that wakes the descriptor too, and cgroup_oom_count gives -ENOENT). */
 int cgroup_oom_drain(int fd, bool *ret_gone);
 
 void cgroup_free(struct cgroup *cg);

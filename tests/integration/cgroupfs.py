@@ -1,0 +1,85 @@
+"""Reading a process's cgroup settings, whatever the layout: v1, v2 or both."""
+
+from pathlib import Path
+
+# name -> (v1 controller, v1 file, v2 file)
+FILES = {
+    "memory.limit": ("memory", "memory.limit_in_bytes", "memory.max"),
+    "memory.reservation": ("memory", "memory.soft_limit_in_bytes", "memory.low"),
+    "memory.swap": ("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"),
+    "cpu.shares": ("cpu", "cpu.shares", "cpu.weight"),
+    "cpu.quota": ("cpu", "cpu.cfs_quota_us", "cpu.max"),
+    "cpu.period": ("cpu", "cpu.cfs_period_us", "cpu.max"),
+    "cpu.burst": ("cpu", "cpu.cfs_burst_us", "cpu.max.burst"),
+    "cpu.idle": ("cpu", "cpu.idle", "cpu.idle"),
+    "cpuset.cpus": ("cpuset", "cpuset.cpus", "cpuset.cpus"),
+    "cpuset.mems": ("cpuset", "cpuset.mems", "cpuset.mems"),
+    "pids.max": ("pids", "pids.max", "pids.max"),
+}
+
+
+def controller_mounts() -> dict:
+    """v1 controller (or "" for cgroup2) -> (mount point, root of the mount)."""
+    found = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, right = line.split(" - ", 1)
+        kind, _source, options = right.split()[:3]
+        root, point = left.split()[3:5]
+        if kind == "cgroup2":
+            found.setdefault("", (point, root))
+        elif kind == "cgroup":
+            for name in options.split(","):
+                found.setdefault(name, (point, root))
+    return found
+
+
+def membership(pid) -> dict:
+    """controller -> path, from /proc/<pid>/cgroup."""
+    found = {}
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _number, controllers, path = line.split(":", 2)
+        for name in controllers.split(","):
+            found[name] = path
+    return found
+
+
+def has_v1(controller: str) -> bool:
+    return controller in controller_mounts()
+
+
+def unified() -> bool:
+    """cgroup2 is the only hierarchy."""
+    return not any(name for name in controller_mounts() if name)
+
+
+def directory(pid, controller: str) -> Path:
+    """The cgroup directory of a process for a controller."""
+    mounts = controller_mounts()
+    name = controller if controller in mounts else ""
+    point, root = mounts[name]
+    path = membership(pid)[name]
+    relative = path[len(root):] if root != "/" and path.startswith(root) else path
+    return Path(point + "/" + relative.lstrip("/"))
+
+
+def value(pid, name: str) -> str:
+    controller, old, new = FILES[name]
+    base = directory(pid, controller)
+    return (base / (old if has_v1(controller) else new)).read_text().strip()
+
+
+def number(pid, name: str) -> int:
+    """A setting in v1 terms; -1 for no limit."""
+    controller, _old, _new = FILES[name]
+    text = value(pid, name)
+    if not has_v1(controller):
+        if name == "cpu.quota":
+            text = text.split()[0]
+        elif name == "cpu.period":
+            text = text.split()[1]
+        elif name == "cpu.shares":
+            return 2 + ((int(text) - 1) * 262142) // 9999
+    if text == "max":
+        return -1
+    amount = int(text)
+    return -1 if amount > 1 << 62 else amount

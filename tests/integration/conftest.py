@@ -1,0 +1,173 @@
+"""Fixtures of the integration suite.
+
+HCS_RUNTIME     the binary under test (default build/runhcs); a peer such as runc calibrates the
+                tests: what it words or does otherwise is then not compared.
+HCS_ISOLATIONS  comma-separated isolations to run everything under (default "process").
+"""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import leftovers
+from bundle import Bundle, build_template
+from cprog import Compiler
+from runtime import Runtime, Running
+from terminal import ConsoleSocket, Terminal
+
+PREFIX = "hcsit-"
+SERIAL = itertools.count(1)
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "host_view(reason): looks at the container's process from "
+                            "the host, so it says something about process isolation only")
+    config.addinivalue_line("markers", "peer_lacks(reason): a stand-in peer does not do this")
+    config.addinivalue_line("markers", "v1(controller): needs that cgroup v1 controller")
+
+
+def isolations() -> list:
+    return [i for i in os.environ.get("HCS_ISOLATIONS", "process").split(",") if i]
+
+
+def pytest_generate_tests(metafunc):
+    if "isolation" in metafunc.fixturenames:
+        metafunc.parametrize("isolation", isolations(), scope="session")
+
+
+def binary_under_test() -> str:
+    binary = os.environ.get("HCS_RUNTIME", str(REPOSITORY / "build/runhcs"))
+    found = shutil.which(binary)
+    if not found:
+        pytest.exit(f"no runtime to test: {binary} (build it, or set HCS_RUNTIME)", 2)
+    return os.path.abspath(found)
+
+
+def sweep(binary: str) -> None:
+    """Remove what a session that was killed half-way left: its directory name holds its pid."""
+    for entry in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        pid = entry.name[len(PREFIX):]
+        if pid.isdigit() and int(pid) != os.getpid() and os.path.exists(f"/proc/{pid}"):
+            continue
+        for root in entry.glob("*/root"):
+            for cid in os.listdir(root):
+                if not cid.startswith("."):
+                    subprocess.run([binary, "--root", str(root), "delete", "--force", cid],
+                                   capture_output=True, timeout=20, check=False)
+        leftovers.remove_cgroups(f"{PREFIX}{pid}-")
+        leftovers.unmount_below(entry)
+        subprocess.run(["chattr", "-R", "-i", str(entry)], capture_output=True, check=False)
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def session_dir():
+    if os.geteuid() != 0:
+        pytest.exit("the integration tests need root", 2)
+    binary = binary_under_test()
+    leftovers.isolate_session()
+    sweep(binary)
+    path = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    yield path
+    leftovers.unmount_below(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(session_dir):
+    return build_template(session_dir / "template")
+
+
+@pytest.fixture(scope="session")
+def compile_c(session_dir):
+    """compile_c(name, source) -> path of a static program."""
+    return Compiler(session_dir / "programs")
+
+
+@pytest.fixture
+def work(session_dir):
+    """A directory for this test alone, gone with it."""
+    path = session_dir / f"t{next(SERIAL)}"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    yield path
+    leftovers.unmount_below(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def runtime(work, isolation, request):
+    """The runtime under test with an empty --root; checks at the end that nothing is left."""
+    standin = os.path.basename(binary_under_test()) != "runhcs"
+    if standin and (lacks := request.node.get_closest_marker("peer_lacks")):
+        pytest.skip(f"peer: {lacks.args[0]}")
+    if isolation != "process" and (view := request.node.get_closest_marker("host_view")):
+        pytest.skip(f"process isolation only: {view.args[0]}")
+    if v1 := request.node.get_closest_marker("v1"):
+        import cgroupfs
+        if not cgroupfs.has_v1(v1.args[0]):
+            pytest.skip(f"no cgroup v1 {v1.args[0]} controller on this machine")
+    mark = f"{PREFIX}{os.getpid()}-{work.name}"
+    snapshot = leftovers.Snapshot(work / "root", mark)
+    runtime = Runtime(binary_under_test(), work, isolation, mark, snapshot)
+    yield runtime
+    try:
+        runtime.close()
+        snapshot.assert_none()
+    finally:
+        for pid in leftovers.descendants():
+            if pid not in snapshot.processes and pid not in leftovers.OWNED:
+                leftovers.kill(pid, signal.SIGKILL)
+        leftovers.remove_cgroups(mark)
+        leftovers.reap()
+
+
+@pytest.fixture
+def bundle(work, template, runtime):
+    """bundle() makes a bundle; several may be made in one test."""
+    made = []
+
+    def make(name=None, own_files=False) -> Bundle:
+        path = work / (name or f"bundle{len(made)}")
+        path.mkdir(mode=0o755)
+        made.append(Bundle(path, template, own_files))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def terminal():
+    opened = Terminal()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def console(work):
+    opened = ConsoleSocket(work / "console.sock")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def helper():
+    """helper(argv, ...) starts a host process that ends with the test."""
+    started = []
+
+    def start(*argv, **popen) -> Running:
+        started.append(Running(argv, **popen))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
