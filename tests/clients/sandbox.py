@@ -32,7 +32,6 @@ from pathlib import Path
 from .terminal import Terminal
 
 PREFIX = "hcs-clients-"
-CGROUPFS = Path("/sys/fs/cgroup")
 
 # Runs as the first process of the namespaces. docker-init reaps what daemons orphan;
 # cat holds the namespace until its standard input is closed.
