@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/pid.h"
+#include "compute/creating.h"
+#include "compute/pid_file.h"
+#include "compute/status.h"
+#include "container/hooks.h"
+#include "oci/parse.h"
+#include "oci/validate.h"
+
+void creating_done(struct creating *c)
+{
+	oci_spec_done(&c->spec);
+	free(TAKE_PTR(c->config));
+	free(TAKE_PTR(c->bundle));
+	stored_done(&c->s);
+	console_done(&c->console);
+	c->pidfd = close_fd(c->pidfd);
+	c->init = close_fd(c->init);
+	c->cache_fd = close_fd(c->cache_fd);
+}
+
+/* The flag, then the annotation, then the section that asks for a VM. */
+static int choose_isolation(struct creating *c, struct error *err)
+{
+	const char *annotation = oci_annotation(&c->spec, "io.hcs.isolation");
+	enum compute_isolation isolation = c->create->isolation;
+
+	if (isolation == ISOLATION_DEFAULT && annotation &&
+	    compute_isolation_parse(annotation, &isolation) < 0)
+		return error_set(err, EINVAL,
+				 "annotations.io.hcs.isolation: \"%s\" is not default, process or hyperv",
+				 annotation);
+	if (isolation == ISOLATION_DEFAULT)
+		isolation = c->spec.vm ? ISOLATION_HYPERV : ISOLATION_PROCESS;
+	if (isolation == ISOLATION_PROCESS && c->spec.vm)
+		return error_set(err, EINVAL,
+				 "vm: a config with a vm section cannot run with process isolation");
+	c->s.isolation = isolation;
+	c->ops = isolation_get(isolation, err);
+	return c->ops ? 0 : -err->code;
+}
+
+static int read_config(struct creating *c, struct error *err)
+{
+	_cleanup_close_ int bundle_fd = -1;
+	int r;
+
+	c->bundle = realpath(c->create->bundle, NULL);
+	if (!c->bundle)
+		return error_sys(err, errno, "bundle %s", c->create->bundle);
+	bundle_fd = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (bundle_fd < 0)
+		return error_sys(err, errno, "bundle %s", c->bundle);
+	r = file_read(bundle_fd, "config.json", OCI_CONFIG_MAX, &c->config, &c->config_len);
+	if (r == -EFBIG)
+		return error_set(err, EFBIG, "%s/config.json: larger than %zu MiB", c->bundle,
+				 OCI_CONFIG_MAX >> 20);
+	if (r < 0)
+		return error_sys(err, -r, "%s/config.json", c->bundle);
+	r = oci_spec_parse(c->config, c->config_len, &c->spec, err);
+	if (r == 0)
+		r = oci_validate(&c->spec, err);
+	if (r < 0)
+		return error_wrap(err, r, "config.json");
+	return choose_isolation(c, err);
+}
+
+static int check_rootfs(struct creating *c, struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	if (c->spec.layer_folders.len > 0 || !c->spec.root)
+		return 0;
+	path = path_join(c->bundle, c->spec.root->path);
+	if (!path)
+		return error_oom(err);
+	if (stat(path, &st) < 0)
+		return error_sys(err, errno, "root.path %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ENOTDIR, "root.path %s: not a directory", path);
+	return 0;
+}
+
+/* The name of uid in /etc/passwd (a static program has no other name services), else the number. */
+static char *owner_name(uid_t uid)
+{
+	_cleanup_fclose_ FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *pw;
+	char *name = NULL;
+
+	while (f && (pw = fgetpwent(f)))
+		if (pw->pw_uid == uid)
+			return strdup(pw->pw_name);
+	return asprintf(&name, "%u", uid) < 0 ? NULL : name;
+}
+
+static char *now_text(void)
+{
+	struct timespec ts;
+	char seconds[32], *text = NULL;
+	struct tm tm;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	(void)gmtime_r(&ts.tv_sec, &tm);
+	(void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+	return asprintf(&text, "%s.%09ldZ", seconds, ts.tv_nsec) < 0 ? NULL : text;
+}
+
+static int open_store(struct creating *c, struct error *err)
+{
+	int r = store_make(c->host, c->create->id, &c->s.dir_fd, err);
+
+	if (r < 0)
+		return r;
+	c->stored = true;
+	if (c->spec.linux_ && c->spec.linux_->seccomp)
+		c->cache_fd = store_seccomp_cache(c->host);
+	c->s.created = now_text();
+	c->s.owner = c->create->owner ? strdup(c->create->owner) : owner_name(geteuid());
+	c->s.oci_version = strdup(c->spec.oci_version);
+	return c->s.created && c->s.owner && c->s.oci_version ? 0 : error_oom(err);
+}
+
+/* See container_create.record. The spec goes first: what is recorded can be cleaned by its words. */
+int creating_record(const struct container *container, void *data, struct error *err)
+{
+	struct creating *c = data;
+	struct stored s = c->s;
+	int r = 0;
+
+	if (!c->recorded)
+		r = store_save_config(c->s.dir_fd, c->config, c->config_len, err);
+	if (r < 0)
+		return r;
+	c->recorded = true;
+	s.container = *container;
+	return store_save(&s, err);
+}
+
+static void run_poststop(const struct compute_host *host, const struct stored *s,
+			 const struct oci_spec *spec)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct hook_state state = { .oci_version = spec->oci_version,
+				    .id = s->container.id,
+				    .bundle = s->container.bundle,
+				    .status = "stopped",
+				    .annotations = &spec->annotations };
+
+	/* The spec has a failing poststop hook warned of, and the rest go on. */
+	if (hooks_run(spec, OCI_HOOK_POSTSTOP, &state, -1, &err) < 0 && host->warn)
+		host->warn(error_text(&err), host->warn_data);
+}
+
+void creating_undo(struct creating *c)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+
+	if (!c->stored)
+		return;
+	if (c->recorded && hooks_any(&c->spec, OCI_HOOK_POSTSTOP)) {
+		struct stored s = { .container = { .id = (char *)(uintptr_t)c->create->id,
+						   .bundle = c->bundle } };
+
+		run_poststop(c->host, &s, &c->spec);
+	}
+	(void)store_remove(c->host, c->create->id, c->s.dir_fd, &ignored);
+}
+
+static int make(struct creating *c, bool with_socket, struct error *err)
+{
+	struct container_create create = {
+		.spec = &c->spec,
+		.id = c->create->id,
+		.bundle = c->bundle,
+		.state_fd = c->s.dir_fd,
+		.seccomp_cache_fd = c->cache_fd,
+		.cgroup_manager = c->host->cgroup_manager,
+		.rootless = c->host->rootless,
+		.no_pivot = c->create->no_pivot,
+		.no_new_keyring = c->create->no_new_keyring,
+		.console_sock = c->console.sock,
+		.preserve_fds = c->create->preserve_fds,
+		.with_socket = with_socket,
+		.record = creating_record,
+		.data = c,
+	};
+	int r;
+
+	r = c->ops->create(&create, &c->s.container, &c->pidfd, &c->init, err);
+	if (r < 0)
+		return r;
+	r = pid_file_write(c->create->pid_file, c->s.container.pid, err);
+	if (r < 0) {
+		_cleanup_error_ struct error ignored = ERROR_INIT;
+
+		(void)c->ops->destroy(&c->s, &c->spec, &ignored);
+		(void)pidfd_reap(c->pidfd);
+	}
+	return r;
+}
+
+int creating_prepare(struct creating *c, bool detach, struct error *err)
+{
+	int r = compute_check_id(c->create->id, err);
+
+	if (r == 0)
+		r = read_config(c, err);
+	if (r == 0)
+		r = check_rootfs(c, err);
+	if (r == 0)
+		r = console_open(&c->console, c->spec.process->terminal, detach,
+				 c->create->console_socket, err);
+	if (r == 0)
+		r = open_store(c, err);
+	return r;
+}
+
+int compute_create(const struct compute_host *host, const struct compute_create *create,
+		   struct error *err)
+{
+	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
+	int r;
+
+	r = creating_prepare(&c, true, err);
+	if (r == 0)
+		r = make(&c, true, err);
+	if (r < 0)
+		creating_undo(&c);
+	return r;
+}
+
+/* 1.3.0: a failing poststart hook fails start, and the container is ended. */
+static int poststart(const struct isolation_ops *ops, const struct stored *s,
+		     const struct oci_spec *spec, struct error *err)
+{
+	struct hook_state state = { .oci_version = spec->oci_version,
+				    .id = s->container.id,
+				    .bundle = s->container.bundle,
+				    .status = "running",
+				    .pid = s->container.pid,
+				    .annotations = &spec->annotations };
+	_cleanup_close_ int bundle = open(s->container.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = hooks_run(spec, OCI_HOOK_POSTSTART, &state, bundle, err);
+
+	if (r < 0) {
+		_cleanup_error_ struct error ignored = ERROR_INIT;
+
+		(void)ops->signal(s, SIGKILL, false, &ignored);
+	}
+	return r;
+}
+
+int compute_start(const struct compute_host *host, const char *id, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	_cleanup_oci_spec_ struct oci_spec spec = { 0 };
+	const struct isolation_ops *ops;
+	enum compute_status status;
+	int r;
+
+	r = store_open(host, id, STORE_LOCK, &s, err);
+	if (r < 0)
+		return r;
+	status = stored_status(&s);
+	if (status != STATUS_CREATED)
+		return error_set(err, EINVAL,
+				 "cannot start container \"%s\": it is %s, only a created one can be "
+				 "started",
+				 id, compute_status_name(status));
+	ops = isolation_get(s.isolation, err);
+	if (!ops)
+		return -err->code;
+	r = store_load_config(s.dir_fd, &spec, err);
+	if (r == 0)
+		r = ops->start(&s, &spec, err);
+	if (r == 0)
+		r = poststart(ops, &s, &spec, err);
+	return r;
+}
+
+int creating_end(const struct compute_host *host, struct stored *s, const struct isolation_ops *ops,
+		 const struct oci_spec *spec, struct error *err)
+{
+	int r = ops->destroy(s, spec, err);
+
+	if (r < 0)
+		return r;
+	run_poststop(host, s, spec);
+	return store_remove(host, s->container.id, s->dir_fd, err);
+}
+
+int creating_follow(struct creating *c, struct session *session, int *ret_status, struct error *err)
+{
+	_cleanup_close_ int master = -1;
+	int r;
+
+	r = console_receive(&c->console, &master, err);
+	if (r == 0)
+		r = session_run(session, c->s.container.pid, c->pidfd, master, ret_status, err);
+	session_done(session);
+	return r;
+}
+
+static int start_and_follow(struct creating *c, struct session *session, int *ret_status,
+			    struct error *err)
+{
+	int r = c->ops->init_start(&c->s, &c->spec, c->init, err);
+
+	if (r == 0)
+		r = poststart(c->ops, &c->s, &c->spec, err);
+	/* The container runs: other commands may have it. */
+	if (r == 0)
+		store_unlock(&c->s);
+	if (r == 0 && !c->create->detach)
+		r = creating_follow(c, session, ret_status, err);
+	return r;
+}
+
+int compute_run(const struct compute_host *host, const struct compute_create *create,
+		int *ret_status, struct error *err)
+{
+	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
+	_cleanup_session_ struct session session = SESSION_INIT;
+	_cleanup_error_ struct error end_err = ERROR_INIT;
+	int r, end_r;
+
+	r = creating_prepare(&c, create->detach, err);
+	if (r == 0 && !create->detach) {
+		/* Orphans of the container come to us, and are reaped, instead of staying zombies. */
+		if (!create->no_subreaper)
+			(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+		r = session_begin(&session, err);
+	}
+	if (r == 0)
+		r = make(&c, false, err);
+	if (r < 0) {
+		creating_undo(&c);
+		return r;
+	}
+	*ret_status = 0;
+	r = start_and_follow(&c, &session, ret_status, err);
+	if (r == 0 && (create->detach || create->keep))
+		return 0;
+	/* It ended, or was not started: nothing of it stays. */
+	store_relock(&c.s);
+	/* Checkpointed or deleted meanwhile: what has the id now is another one. */
+	if (store_is_gone(&c.s))
+		return r;
+	end_r = creating_end(host, &c.s, c.ops, &c.spec, &end_err);
+	if (r == 0 && end_r < 0)
+		error_move(err, &end_err);
+	return r < 0 ? r : end_r;
+}
+
+int compute_delete(const struct compute_host *host, const char *id, bool force, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	_cleanup_oci_spec_ struct oci_spec spec = { 0 };
+	const struct isolation_ops *ops;
+	enum compute_status status;
+	int r;
+
+	if (force)
+		store_break(host, id);
+	r = store_open(host, id, STORE_LOCK, &s, err);
+	if (r == -ENOENT && force) {
+		error_done(err);
+		return store_sweep(host, id, err);
+	}
+	if (r < 0)
+		return r;
+	status = stored_status(&s);
+	if (!force && status != STATUS_STOPPED)
+		return error_set(err, EBUSY,
+				 "cannot delete container \"%s\": it is %s; stop it first, or use "
+				 "delete --force",
+				 id, compute_status_name(status));
+	ops = isolation_get(s.isolation, err);
+	if (!ops)
+		return -err->code;
+	r = store_load_config(s.dir_fd, &spec, err);
+	if (r < 0 && !force)
+		return r;
+	/* Cleaning does not need the spec. */
+	if (r < 0)
+		error_done(err);
+	return creating_end(host, &s, ops, &spec, err);
+}

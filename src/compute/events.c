@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/pid.h"
+#include "compute/isolation.h"
+#include "compute/status.h"
+#include "compute/store.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
+		      compute_event_fn event, void *data, struct error *err)
+{
+	struct cgroup_stats stats = { 0 };
+	int r = ops->stats(s, &stats, err);
+
+	if (r == 0)
+		r = event("stats", &stats, data, err);
+	cgroup_stats_done(&stats);
+	return r;
+}
+
+/* Until the process ends or an event's receiver has enough. */
+static int follow(const struct isolation_ops *ops, const struct stored *s, int pidfd, int oom,
+		  int interval_ms, compute_event_fn event, void *data, struct error *err)
+{
+	int64_t due = now_ms();
+
+	for (;;) {
+		struct pollfd p[] = { { .fd = pidfd, .events = POLLIN },
+				      { .fd = oom, .events = POLLIN } };
+		int64_t left = due - now_ms();
+		bool gone = false;
+		int r;
+
+		if (left <= 0) {
+			r = emit_stats(ops, s, event, data, err);
+			if (r != 0)
+				return r < 0 ? r : 0;
+			due = now_ms() + interval_ms;
+			continue;
+		}
+		r = poll(p, ARRAY_SIZE(p), (int)left);
+		if (r < 0 && errno != EINTR)
+			return error_sys(err, errno, "poll");
+		if (r <= 0)
+			continue;
+		if (p[1].revents && cgroup_oom_drain(oom, &gone) > 0 && !gone) {
+			r = event("oom", NULL, data, err);
+			if (r != 0)
+				return r < 0 ? r : 0;
+		}
+		if (p[0].revents || gone)
+			return 0;
+	}
+}
+
+int compute_events(const struct compute_host *host, const char *id, int interval_ms,
+		   compute_event_fn event, void *data, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	_cleanup_close_ int pidfd = -1, oom = -1;
+	const struct isolation_ops *ops;
+	int r = store_open(host, id, STORE_READ, &s, err);
+
+	if (r < 0)
+		return r;
+	ops = isolation_get(s.isolation, err);
+	if (!ops)
+		return -err->code;
+	pidfd = pid_open(s.container.pid, s.container.pid_start);
+	if (pidfd < 0)
+		return error_set(err, ESRCH, "container \"%s\": container not running", id);
+	oom = ops->oom_fd(&s, err);
+	if (oom < 0)
+		return oom;
+	return follow(ops, &s, pidfd, oom, interval_ms, event, data, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What an isolation mode has to be able to do: the same for both, so that no command knows which it
+ * has before it. All work on what is stored of a system; none locks or stores.
+ */
+#include "base/error.h"
+#include "compute/store.h"
+#include "container/container.h"
+
+struct isolation_ops {
+	int (*create)(const struct container_create *create, struct container *ret, int *ret_pidfd,
+		      int *ret_init, struct error *err);
+	int (*start)(const struct stored *s, const struct oci_spec *spec, struct error *err);
+	int (*init_start)(const struct stored *s, const struct oci_spec *spec, int init,
+			  struct error *err);
+	int (*exec)(const struct stored *s, const struct container_exec *exec, pid_t *ret_pid,
+		    int *ret_pidfd, struct error *err);
+	int (*signal)(const struct stored *s, int sig, bool all, struct error *err);
+	int (*freeze)(const struct stored *s, bool freeze, struct error *err);
+	int (*update)(const struct stored *s, const struct oci_resources *resources,
+		      const struct oci_intel_rdt *rdt, struct error *err);
+	int (*pids)(const struct stored *s, pid_t **ret, size_t *ret_len, struct error *err);
+	int (*stats)(const struct stored *s, struct cgroup_stats *ret, struct error *err);
+	int (*resize)(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
+		      struct error *err);
+	/* See cgroup_oom_fd, cgroup_oom_drain. */
+	int (*oom_fd)(const struct stored *s, struct error *err);
+	int (*destroy)(const struct stored *s, const struct oci_spec *spec, struct error *err);
+};
+
+extern const struct isolation_ops process_isolation;
+
+/* The mode's operations, or NULL and an error that says why there are none here. */
+const struct isolation_ops *isolation_get(enum compute_isolation isolation, struct error *err);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Compute systems: every command over either isolation, and the state on disk behind them. What tools
+ * share is here; tools parse, call and print. No daemon: each call opens, locks, acts and stores.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "container/cgroup/cgroup.h"
+#include "container/cgroup/stats.h"
+#include "oci/spec.h"
+
+enum compute_isolation { ISOLATION_DEFAULT, ISOLATION_PROCESS, ISOLATION_HYPERV };
+enum compute_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED };
+
+const char *compute_isolation_name(enum compute_isolation isolation); /* "process", "hyperv" */
+/* "default", "process", "hyperv", and "vm" for the last; -EINVAL for others. */
+int compute_isolation_parse(const char *name, enum compute_isolation *ret);
+const char *compute_status_name(enum compute_status status); /* OCI's words; "paused" */
+
+/* Where the state lives and how this caller works; filled by the tool, owned by it. */
+struct compute_host {
+	const char *root;            /* directory of all state, made 0700 when needed */
+	enum cgroup_manager cgroup_manager;
+	bool rootless;
+	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be NULL. */
+	void (*warn)(const char *message, void *data);
+	void *warn_data;
+};
+
+/* The default root: /run/runhcs, or $XDG_RUNTIME_DIR/runhcs for an ordinary user. Caller frees. */
+char *compute_default_root(void);
+/* Ids are 1–1023 characters of [A-Za-z0-9_+.-], not "." or "..": anything else could name a path. */
+int compute_check_id(const char *id, struct error *err);
+
+struct compute_create {
+	const char *id, *bundle;     /* bundle may be relative */
+	const char *owner;           /* NULL: the caller's user name */
+	const char *console_socket, *pid_file;
+	enum compute_isolation isolation;
+	unsigned preserve_fds;
+	bool no_pivot, no_new_keyring;
+	bool keep;                   /* run: keep the stopped container */
+	bool detach;                 /* run */
+	bool no_subreaper;           /* run */
+};
+
+int compute_create(const struct compute_host *host, const struct compute_create *create,
+		   struct error *err);
+int compute_start(const struct compute_host *host, const char *id, struct error *err);
+/* create + start; without detach also the foreground session: raw terminal, window size, signals
+ * forwarded, exit status in *ret_status, then delete unless keep. */
+int compute_run(const struct compute_host *host, const struct compute_create *create,
+		int *ret_status, struct error *err);
+
+struct compute_exec {
+	const char *id;
+	/* Either a parsed process (exec --process), or NULL and the fields below over the container's own
+	 * process as the base. */
+	const struct oci_process *process;
+	char *const *args;           /* NULL-terminated */
+	const char *cwd;             /* NULL: the container's */
+	char *const *env;            /* added "K=V", NULL-terminated, may be NULL */
+	bool has_user;
+	uint32_t uid, gid;
+	bool has_gid;
+	const uint32_t *additional_gids;
+	size_t additional_gids_len;
+	char *const *caps;           /* added to the container's sets except inheritable; may be NULL */
+	const char *apparmor, *process_label;
+	bool no_new_privs, tty;
+	const char *console_socket, *pid_file, *cgroup;
+	unsigned preserve_fds;
+	bool detach, ignore_paused;
+};
+int compute_exec(const struct compute_host *host, const struct compute_exec *exec, int *ret_status,
+		 struct error *err);
+
+/* all: every process of it. A stopped container: -ESRCH, "container not running" (runc's words, which
+ * containerd looks for). */
+int compute_signal(const struct compute_host *host, const char *id, int sig, bool all,
+		   struct error *err);
+int compute_pause(const struct compute_host *host, const char *id, struct error *err);
+int compute_resume(const struct compute_host *host, const char *id, struct error *err);
+/* force: kill first, and clean what a killed command left; an absent container is then no error. */
+int compute_delete(const struct compute_host *host, const char *id, bool force, struct error *err);
+int compute_update(const struct compute_host *host, const char *id,
+		   const struct oci_resources *resources, const char *l3_cache_schema,
+		   const char *mem_bw_schema, struct error *err);
+/* Window size of a process's terminal; pid 0: init; pid as seen by the host. */
+int compute_resize(const struct compute_host *host, const char *id, pid_t pid, uint16_t width,
+		   uint16_t height, struct error *err);
+
+struct compute_state {
+	char *id, *bundle, *rootfs, *created, *owner, *oci_version; /* owned; created: RFC 3339 UTC */
+	pid_t pid;                       /* 0 when stopped */
+	enum compute_status status;
+	enum compute_isolation isolation;
+	struct key_value *annotations;   /* owned with their strings; not filled by compute_list */
+	size_t annotations_len;
+};
+void compute_state_done(struct compute_state *state);
+int compute_state(const struct compute_host *host, const char *id, struct compute_state *ret,
+		  struct error *err);
+/* Sorted by id; an entry that cannot be read is left out. Caller: compute_state_done each, free. */
+int compute_list(const struct compute_host *host, struct compute_state **ret, size_t *ret_len,
+		 struct error *err);
+/* The OCI state document (indented, with rootfs, created, owner, isolation); caller frees. */
+char *compute_state_json(const struct compute_state *state);
+
+/* Host pids of its processes; caller frees. */
+int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, size_t *ret_len,
+		 struct error *err);
+int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
+		  struct error *err);
+
+/* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container ends
+ * or event returns non-zero. */
+typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats, void *data,
+				struct error *err);
+int compute_events(const struct compute_host *host, const char *id, int interval_ms,
+		   compute_event_fn event, void *data, struct error *err);
+
+struct compute_checkpoint { /* crun's and runc's options of the same names */
+	const char *image_path, *work_path, *parent_path;
+	bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks, pre_dump, auto_dedup,
+		lazy_pages;
+	const char *manage_cgroups_mode, *status_fd, *page_server, *lsm_profile, *lsm_mount_context;
+};
+int compute_checkpoint(const struct compute_host *host, const char *id,
+		       const struct compute_checkpoint *options, struct error *err);
+int compute_restore(const struct compute_host *host, const struct compute_create *create,
+		    const struct compute_checkpoint *options, int *ret_status, struct error *err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Lifecycle hooks (runtime-spec config.md#posix-platform-hooks). */
+#include "base/error.h"
+#include "oci/spec.h"
+
+/* What a hook reads on stdin: the state document. */
+struct hook_state {
+	const char *oci_version, *id, *bundle;
+	const char *status; /* "creating", "created", "running", "stopped" */
+	pid_t pid;          /* 0: left out */
+	const struct key_values *annotations;
+};
+
+/* Runs the hooks of one kind in order; stops at the first that fails: its JSON path, path, status and last
+ * line of output are in the message. Hooks run in the caller's namespaces with cwd_fd as working
+ * directory (the bundle; -1: keep). */
+int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct hook_state *state,
+	      int cwd_fd, struct error *err);
+/* "hooks.createRuntime" */
+const char *hook_kind_name(enum oci_hook_kind kind);
+/* Whether there is any of that kind. */
+static inline bool hooks_any(const struct oci_spec *spec, enum oci_hook_kind kind)
+{
+	return spec->hooks[kind].len > 0;
+}

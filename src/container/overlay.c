@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/overlay.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/path.h"
+#include "container/fs_context.h"
+#include "container/mount_fd.h"
+#include "container/root_propagation.h"
+#include "container/rootfs.h"
+
+#define LOWER_MAX 500 /* the kernel's limit on layers */
+
+struct overlay {
+	int lower[LOWER_MAX]; /* topmost first */
+	size_t lower_len;
+	int scratch, upper, work;
+};
+
+static void overlay_done(struct overlay *overlay)
+{
+	for (size_t i = 0; i < overlay->lower_len; i++)
+		(void)close_fd(overlay->lower[i]);
+	(void)close_fd(overlay->scratch);
+	(void)close_fd(overlay->upper);
+	(void)close_fd(overlay->work);
+}
+
+static int open_layer(struct rootfs *fs, size_t index, struct error *err)
+{
+	const char *layer = fs->spec->layer_folders.items[index];
+	_cleanup_free_ char *path = path_join(fs->bundle ? fs->bundle : "/", layer);
+	int fd;
+
+	if (!path)
+		return error_oom(err);
+	/* The bundle's owner names the layers, no image does: links on the way are his. */
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "windows.layerFolders[%zu] (%s)", index, path) : fd;
+}
+
+/* A directory of the scratch, which containers before this one have written below: not a link. */
+static int make_dir(int scratch, const char *name, mode_t mode, struct error *err)
+{
+	int fd;
+
+	if (mkdirat(scratch, name, mode) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "make %s in the scratch", name);
+	fd = openat(scratch, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "open %s in the scratch", name) : fd;
+}
+
+static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *err)
+{
+	size_t len = fs->spec->layer_folders.len;
+	struct stat st;
+	mode_t mode = 0755;
+
+	if (len < 2)
+		return error_set(err, EINVAL,
+				 "windows.layerFolders: needs at least one layer and the scratch");
+	if (len - 1 > LOWER_MAX)
+		return error_set(err, EINVAL, "windows.layerFolders: more than %d layers",
+				 LOWER_MAX);
+	for (size_t i = 0; i + 1 < len; i++) {
+		int fd = open_layer(fs, i, err);
+
+		if (fd < 0)
+			return fd;
+		overlay->lower[overlay->lower_len++] = fd;
+	}
+	overlay->scratch = open_layer(fs, len - 1, err);
+	if (overlay->scratch < 0)
+		return overlay->scratch;
+	/* The root directory shows the upper's mode: the topmost layer's is the one meant. */
+	if (fstat(overlay->lower[0], &st) == 0)
+		mode = st.st_mode & 07777;
+	overlay->upper = make_dir(overlay->scratch, "upper", mode, err);
+	if (overlay->upper < 0)
+		return overlay->upper;
+	overlay->work = make_dir(overlay->scratch, "work", 0700, err);
+	return overlay->work < 0 ? overlay->work : 0;
+}
+
+/* By descriptors (Linux 6.13). -EINVAL where the kernel is older. */
+static int mount_by_fds(struct rootfs *fs, const struct overlay *overlay, struct error *err)
+{
+	_cleanup_close_ int ctx = fs_context_open("overlay", err);
+	int r = ctx;
+
+	if (r >= 0)
+		r = fs_context_set(ctx, "source", "overlay", err);
+	for (size_t i = 0; r >= 0 && i < overlay->lower_len; i++)
+		r = fs_context_set_fd(ctx, "lowerdir+", overlay->lower[i], err);
+	if (r >= 0)
+		r = fs_context_set_fd(ctx, "upperdir", overlay->upper, err);
+	if (r >= 0)
+		r = fs_context_set_fd(ctx, "workdir", overlay->work, err);
+	/* Only user.* attributes can be written in a user namespace. */
+	if (r >= 0 && fs->userns)
+		r = fs_context_set(ctx, "userxattr", NULL, err);
+	return r < 0 ? r : fs_context_mount(ctx, 0, err);
+}
+
+/* By mount(2) on older kernels: fsconfig(2) takes 255 bytes of lowerdir there, mount(2) a page. The
+ * paths are those of our descriptors, short and safe: about 240 layers. Mounts on the scratch
+ * directory. */
+static int mount_by_paths(struct rootfs *fs, const struct overlay *overlay, struct error *err)
+{
+	char data[4096] = "lowerdir=", path[FD_PATH_MAX], upper[FD_PATH_MAX], work[FD_PATH_MAX];
+	size_t used = strlen(data);
+	int n;
+
+	for (size_t i = 0; i < overlay->lower_len; i++) {
+		n = snprintf(data + used, sizeof(data) - used, "%s%s", i ? ":" : "",
+			     fd_path(overlay->lower[i], path));
+		if (n < 0 || (size_t)n >= sizeof(data) - used)
+			return error_set(err, E2BIG,
+					 "windows.layerFolders: too many layers for this kernel");
+		used += (size_t)n;
+	}
+	n = snprintf(data + used, sizeof(data) - used, ",upperdir=%s,workdir=%s%s",
+		     fd_path(overlay->upper, upper), fd_path(overlay->work, work),
+		     fs->userns ? ",userxattr" : "");
+	if (n < 0 || (size_t)n >= sizeof(data) - used)
+		return error_set(err, E2BIG,
+				 "windows.layerFolders: too many layers for this kernel");
+	if (mount("overlay", fd_path(overlay->scratch, path), "overlay", 0, data) < 0)
+		return error_sys(err, errno, "windows.layerFolders: mount the overlay");
+	return 0;
+}
+
+static int reopen_scratch(struct rootfs *fs, struct error *err)
+{
+	return open_layer(fs, fs->spec->layer_folders.len - 1, err);
+}
+
+static int assemble(struct rootfs *fs, const struct overlay *overlay, struct error *err)
+{
+	_cleanup_error_ struct error cause = ERROR_INIT;
+	_cleanup_close_ int fd = mount_by_fds(fs, overlay, &cause);
+	int r;
+
+	r = root_propagation_isolate(fs->spec, overlay->scratch, -1, err);
+	if (r < 0)
+		return r;
+	if (fd >= 0) {
+		r = mount_fd_attach(fd, overlay->scratch, err);
+		return r < 0 ? r : TAKE_FD(fd);
+	}
+	if (fd != -EINVAL) {
+		error_move(err, &cause);
+		return error_wrap(err, fd, "windows.layerFolders");
+	}
+	r = mount_by_paths(fs, overlay, err);
+	return r < 0 ? r : reopen_scratch(fs, err);
+}
+
+int overlay_mount(struct rootfs *fs, struct error *err)
+{
+	struct overlay overlay = { .scratch = -1, .upper = -1, .work = -1 };
+	int r = open_all(fs, &overlay, err);
+
+	if (r == 0)
+		r = assemble(fs, &overlay, err);
+	overlay_done(&overlay);
+	return r;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runhcs/create_options.h"
+
+#include "runhcs/number.h"
+
+/* More than any caller passes; the descriptors must be open anyway. */
+#define PRESERVE_FDS_MAX 65536
+
+int preserve_fds_parse(const char *text, unsigned *ret, struct error *err)
+{
+	uint64_t n = 0;
+	int r;
+
+	if (text) {
+		r = option_unsigned("--preserve-fds", text, 0, PRESERVE_FDS_MAX, &n, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = (unsigned)n;
+	return 0;
+}
+
+int pidfd_socket_refuse(const char *path, struct error *err)
+{
+	if (!path)
+		return 0;
+	return error_set(err, ENOTSUP, "--pidfd-socket is not supported; use --pid-file");
+}
+
+int create_options_apply(const struct create_options *options, const struct invocation *invocation,
+			 const char *id, struct compute_create *ret, struct error *err)
+{
+	int r;
+
+	*ret = (struct compute_create){
+		.id = id,
+		.bundle = options->bundle ? options->bundle : ".",
+		.owner = options->owner ? options->owner : invocation->owner,
+		.console_socket = options->console_socket,
+		.pid_file = options->pid_file,
+		.isolation = ISOLATION_DEFAULT,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.no_subreaper = options->no_subreaper,
+		.detach = options->detach,
+		.keep = options->keep,
+	};
+	r = pidfd_socket_refuse(options->pidfd_socket, err);
+	if (r < 0)
+		return r;
+	if (options->isolation && compute_isolation_parse(options->isolation, &ret->isolation) < 0)
+		return error_set(err, EINVAL,
+				 "--isolation is process, hyperv, vm or default, not \"%s\"",
+				 options->isolation);
+	return preserve_fds_parse(options->preserve_fds, &ret->preserve_fds, err);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runhcs/help.h"
+
+#include <string.h>
+
+#define PAGE_WIDTH ((size_t)80)
+#define OPTION_COLUMN ((size_t)30)
+
+/* Text from column `indent` on, broken at spaces; "\n" begins a paragraph's next line. */
+static void print_wrapped(struct output *out, const char *text, size_t indent)
+{
+	size_t column = indent;
+
+	while (*text) {
+		const size_t word = strcspn(text, " \n");
+
+		if (column > indent && column + word > PAGE_WIDTH) {
+			output_text(out, "\n");
+			output_pad(out, indent);
+			column = indent;
+		}
+		output_bytes(out, text, word);
+		column += word;
+		text += word;
+		if (*text == '\n') {
+			output_text(out, "\n");
+			output_pad(out, indent);
+			column = indent;
+			text++;
+		} else if (*text == ' ') {
+			text++;
+			if (column + 1 + strcspn(text, " \n") <= PAGE_WIDTH) {
+				output_text(out, " ");
+				column++;
+			} else {
+				output_text(out, "\n");
+				output_pad(out, indent);
+				column = indent;
+			}
+		}
+	}
+	output_text(out, "\n");
+}
+
+static void print_option(struct output *out, const struct option *option)
+{
+	const size_t start = out->len;
+	size_t used;
+
+	if (option->letter)
+		output_format(out, "  -%c, ", option->letter);
+	else
+		output_text(out, "      ");
+	output_format(out, "--%s", option->name);
+	if (option->value)
+		output_format(out, " %s", option->value);
+	used = out->len - start;
+	if (used + 2 > OPTION_COLUMN) {
+		output_text(out, "\n");
+		used = 0;
+	}
+	output_pad(out, OPTION_COLUMN - used);
+	print_wrapped(out, option->help, OPTION_COLUMN);
+}
+
+static void print_options(struct output *out, const struct option *options, const char *title)
+{
+	output_format(out, "\n%s:\n", title);
+	for (const struct option *o = options; o && o->kind != OPTION_END; o++)
+		if (o->help)
+			print_option(out, o);
+	output_text(out, "  -h, --help                  show this text\n");
+}
+
+static void print_commands(struct output *out)
+{
+	output_text(out, "\nCommands:\n");
+	for (const struct command *const *c = all_commands; *c; c++)
+		output_format(out, "  %-13s%s\n", (*c)->name, (*c)->summary);
+	output_text(out, "  help         show the help of a command\n");
+}
+
+void help_print(struct output *out, const struct command *command)
+{
+	if (command->name)
+		output_format(out, "Usage: runhcs %s %s\n\n", command->name, command->usage);
+	else
+		output_format(out, "Usage: runhcs %s\n\n", command->usage);
+	print_wrapped(out, command->description, 0);
+	if (!command->name)
+		print_commands(out);
+	print_options(out, command->options, command->name ? "Options" : "Global options");
+	if (command->examples)
+		output_format(out, "\nExamples:\n%s", command->examples);
+	if (!command->name)
+		output_text(out, "\nSee \"runhcs COMMAND --help\" for a command's options, "
+				 "and runhcs(8).\n");
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stddef.h>
+
+#include "runhcs/output.h"
+
+/*
+ * Columns as Go's tabwriter lays them out for runc: each as wide as its longest cell and three
+ * spaces more, at least twelve; the last one not padded. cells: rows × columns strings, row by row,
+ * borrowed.
+ */
+void table_print(struct output *out, const char *const *cells, size_t rows, size_t columns);
