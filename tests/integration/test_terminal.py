@@ -129,7 +129,7 @@ def test_exec_session_follows_the_window(runtime, bundle, terminal):
     c = runtime.start(bundle())
     terminal.resize(20, 60)
     run = exec_session(runtime, terminal, c, "/bin/sh", "-c",
-                       "stty size; trap 'stty size; exit 0' WINCH; while :; do sleep 0.05; done")
+                       "trap 'stty size; exit 0' WINCH; stty size; echo ready; while :; do sleep 0.05; done")
     terminal.expect("20 60")
     terminal.resize(21, 61)
     terminal.expect("21 61")
