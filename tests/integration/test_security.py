@@ -375,6 +375,8 @@ def race(runtime, b, rounds=15):
 
 @pytest.mark.parametrize("kind", ["bind", "tmpfs", "new"])
 def test_mount_target_swapped_while_it_runs(runtime, bundle, outside, work, swap, kind):
+    if runtime.standin and kind == "new":
+        pytest.skip("peer: CVE-2024-45310 is open in runc 1.1.5")
     b = bundle()
     (b.rootfs / "vol/sub").mkdir(parents=True)
     climb = "../" * 20 + str(outside).lstrip("/")

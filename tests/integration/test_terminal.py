@@ -77,6 +77,7 @@ def test_terminal_restored_on_every_way_out(runtime, bundle, terminal, way):
     assert terminal.attributes() == terminal.before
 
 
+@pytest.mark.peer_lacks("runc sets the size a moment after the start")
 def test_window_size_at_start_and_on_resize(runtime, bundle, terminal):
     terminal.resize(31, 97)
     run = session(runtime, terminal, bundle().sh(
