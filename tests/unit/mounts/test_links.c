@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -150,6 +151,8 @@ static void start_swapper(void)
 	if (swapper == 0) {
 		int dir = open(at("root/volume"), O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+		/* Ends with the scene, also when that fails. */
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 		for (;;) {
 			(void)syscall(SYS_renameat2, dir, "target", dir, "link",
 				      RENAME_EXCHANGE_FLAG);
