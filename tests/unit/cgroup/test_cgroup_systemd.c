@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
@@ -91,6 +92,7 @@ static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
 	(void)data;
 	(void)error;
 	if (log) {
+		fprintf(log, "Member=%s\n", member);
 		sd_bus_message_dump(m, log, 0);
 		fclose(log);
 	}
@@ -165,6 +167,7 @@ static int start_bus(void **state)
 		return -1;
 	bus_pid = fork();
 	if (bus_pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
 		execlp("dbus-daemon", "dbus-daemon", "--session", "--nofork", "--print-address", NULL);
 		_exit(127);
@@ -180,6 +183,8 @@ static int start_bus(void **state)
 		*end = 0;
 	setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
 	manager_pid = fork();
+	if (manager_pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (manager_pid == 0)
 		_exit(manager(address, ready[1]));
 	close(ready[1]);
@@ -245,9 +250,11 @@ static pid_t sleeper(void)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where a test fails */
 		for (;;)
 			pause();
+	}
 	return pid;
 }
 
