@@ -11,31 +11,14 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/pid.h"
-#include "compute/console.h"
-#include "compute/isolation.h"
+#include "compute/creating.h"
 #include "compute/pid_file.h"
-#include "compute/session.h"
 #include "compute/status.h"
-#include "compute/store.h"
 #include "container/hooks.h"
 #include "oci/parse.h"
 #include "oci/validate.h"
 
-/* One create or run. */
-struct creating {
-	const struct compute_host *host;
-	const struct compute_create *create;
-	const struct isolation_ops *ops;
-	struct oci_spec spec;
-	char *config, *bundle; /* text of config.json; absolute path */
-	size_t config_len;
-	struct stored s;
-	struct console console;
-	int pidfd, init, cache_fd;
-	bool stored, recorded;
-};
-
-static void creating_done(struct creating *c)
+void creating_done(struct creating *c)
 {
 	oci_spec_done(&c->spec);
 	free(TAKE_PTR(c->config));
@@ -151,7 +134,7 @@ static int open_store(struct creating *c, struct error *err)
 }
 
 /* See container_create.record. The spec goes first: what is recorded can be cleaned by its words. */
-static int record(const struct container *container, void *data, struct error *err)
+int creating_record(const struct container *container, void *data, struct error *err)
 {
 	struct creating *c = data;
 	struct stored s = c->s;
@@ -169,20 +152,16 @@ static int record(const struct container *container, void *data, struct error *e
 static void run_poststop(const struct compute_host *host, const struct stored *s,
 			 const struct oci_spec *spec)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct hook_state state = { .oci_version = spec->oci_version,
 				    .id = s->container.id,
 				    .bundle = s->container.bundle,
 				    .status = "stopped",
 				    .annotations = &spec->annotations };
 
-	/* The spec has a failing poststop hook warned of, and the rest go on. */
-	if (hooks_run(spec, OCI_HOOK_POSTSTOP, &state, -1, &err) < 0 && host->warn)
-		host->warn(error_text(&err), host->warn_data);
+	hooks_run_poststop(spec, &state, host->warn, host->warn_data);
 }
 
-/* Nothing stays of a system that could not be made. */
-static void undo_store(struct creating *c)
+void creating_undo(struct creating *c)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 
@@ -211,8 +190,9 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.no_new_keyring = c->create->no_new_keyring,
 		.console_sock = c->console.sock,
 		.preserve_fds = c->create->preserve_fds,
+		.listen_fds = c->create->listen_fds,
 		.with_socket = with_socket,
-		.record = record,
+		.record = creating_record,
 		.data = c,
 	};
 	int r;
@@ -230,7 +210,7 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 	return r;
 }
 
-static int prepare(struct creating *c, bool detach, struct error *err)
+int creating_prepare(struct creating *c, bool detach, struct error *err)
 {
 	int r = compute_check_id(c->create->id, err);
 
@@ -246,23 +226,17 @@ static int prepare(struct creating *c, bool detach, struct error *err)
 	return r;
 }
 
-#define CREATING_INIT(h, cr)                                                                       \
-	{                                                                                          \
-		.host = (h), .create = (cr), .s = { .dir_fd = -1 }, .console = CONSOLE_INIT,       \
-		.pidfd = -1, .init = -1, .cache_fd = -1                                            \
-	}
-
 int compute_create(const struct compute_host *host, const struct compute_create *create,
 		   struct error *err)
 {
-	_cleanup_(creating_done) struct creating c = CREATING_INIT(host, create);
+	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
 	int r;
 
-	r = prepare(&c, true, err);
+	r = creating_prepare(&c, true, err);
 	if (r == 0)
 		r = make(&c, true, err);
 	if (r < 0)
-		undo_store(&c);
+		creating_undo(&c);
 	return r;
 }
 
@@ -301,9 +275,9 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 	status = stored_status(&s);
 	if (status != STATUS_CREATED)
 		return error_set(err, EINVAL,
-				 "cannot start container \"%s\": it is %s, only a created one can be "
-				 "started",
-				 id, compute_status_name(status));
+				 "cannot start a container in the %s state: container \"%s\" must be "
+				 "created for it",
+				 compute_status_name(status), id);
 	ops = isolation_get(s.isolation, err);
 	if (!ops)
 		return -err->code;
@@ -315,8 +289,8 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 	return r;
 }
 
-static int end(const struct compute_host *host, struct stored *s, const struct isolation_ops *ops,
-	       const struct oci_spec *spec, struct error *err)
+int creating_end(const struct compute_host *host, struct stored *s, const struct isolation_ops *ops,
+		 const struct oci_spec *spec, struct error *err)
 {
 	int r = ops->destroy(s, spec, err);
 
@@ -326,7 +300,7 @@ static int end(const struct compute_host *host, struct stored *s, const struct i
 	return store_remove(host, s->container.id, s->dir_fd, err);
 }
 
-static int foreground(struct creating *c, struct session *session, int *ret_status, struct error *err)
+int creating_follow(struct creating *c, struct session *session, int *ret_status, struct error *err)
 {
 	_cleanup_close_ int master = -1;
 	int r;
@@ -349,19 +323,19 @@ static int start_and_follow(struct creating *c, struct session *session, int *re
 	if (r == 0)
 		store_unlock(&c->s);
 	if (r == 0 && !c->create->detach)
-		r = foreground(c, session, ret_status, err);
+		r = creating_follow(c, session, ret_status, err);
 	return r;
 }
 
 int compute_run(const struct compute_host *host, const struct compute_create *create,
 		int *ret_status, struct error *err)
 {
-	_cleanup_(creating_done) struct creating c = CREATING_INIT(host, create);
+	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
 	_cleanup_session_ struct session session = SESSION_INIT;
 	_cleanup_error_ struct error end_err = ERROR_INIT;
 	int r, end_r;
 
-	r = prepare(&c, create->detach, err);
+	r = creating_prepare(&c, create->detach, err);
 	if (r == 0 && !create->detach) {
 		/* Orphans of the container come to us, and are reaped, instead of staying zombies. */
 		if (!create->no_subreaper)
@@ -371,7 +345,7 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 	if (r == 0)
 		r = make(&c, false, err);
 	if (r < 0) {
-		undo_store(&c);
+		creating_undo(&c);
 		return r;
 	}
 	*ret_status = 0;
@@ -380,7 +354,10 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 		return 0;
 	/* It ended, or was not started: nothing of it stays. */
 	store_relock(&c.s);
-	end_r = end(host, &c.s, c.ops, &c.spec, &end_err);
+	/* Checkpointed or deleted meanwhile: what has the id now is another one. */
+	if (store_is_gone(&c.s))
+		return r;
+	end_r = creating_end(host, &c.s, c.ops, &c.spec, &end_err);
 	if (r == 0 && end_r < 0)
 		error_move(err, &end_err);
 	return r < 0 ? r : end_r;
@@ -404,7 +381,8 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 	if (r < 0)
 		return r;
 	status = stored_status(&s);
-	if (!force && status != STATUS_STOPPED)
+	/* One that was never started has nothing to lose, as with runc. */
+	if (!force && status != STATUS_STOPPED && status != STATUS_CREATED)
 		return error_set(err, EBUSY,
 				 "cannot delete container \"%s\": it is %s; stop it first, or use "
 				 "delete --force",
@@ -418,5 +396,5 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 	/* Cleaning does not need the spec. */
 	if (r < 0)
 		error_done(err);
-	return end(host, &s, ops, &spec, err);
+	return creating_end(host, &s, ops, &spec, err);
 }

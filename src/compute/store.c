@@ -233,6 +233,11 @@ void store_relock(const struct stored *s)
 		;
 }
 
+bool store_is_gone(const struct stored *s)
+{
+	return faccessat(s->dir_fd, STATE_FILE, F_OK, 0) < 0 && errno == ENOENT;
+}
+
 void store_break(const struct compute_host *host, const char *id)
 {
 	_cleanup_close_ int root_fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

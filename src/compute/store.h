@@ -39,6 +39,8 @@ void store_relock(const struct stored *stored);
 /* Ends the init of id so that a start waiting for it ends too, and its lock is free; before a forced delete.
  * Nothing there is fine. */
 void store_break(const struct compute_host *host, const char *id);
+/* Whether another command has removed it since it was opened. */
+bool store_is_gone(const struct stored *stored);
 /* Removes a directory without state that a killed command left; nothing there is fine. */
 int store_sweep(const struct compute_host *host, const char *id, struct error *err);
 /* Replaces state.json. */
