@@ -34,6 +34,8 @@ int compute_signal(const struct compute_host *host, const char *id, int sig, boo
 		return r;
 	if (s.container.pid == 0)
 		return refuse(&s, "kill", "created", err);
+	if (!all && stored_status(&s) == STATUS_STOPPED)
+		return error_set(err, ESRCH, "container \"%s\": container not running", id);
 	/* With --all also what a stopped container that shares its pid namespace has left running. */
 	return ops->signal(&s, sig, all, err);
 }

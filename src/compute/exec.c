@@ -90,10 +90,10 @@ static int compose(struct arena *arena, const struct compute_exec *exec,
 	if (exec->cwd)
 		p->cwd = arena_strdup(arena, exec->cwd);
 	if (exec->has_user) {
-		/* The base's further groups are its user's, not this one's. */
+		/* As runc: what is not said stays the container's. */
 		p->user.uid = exec->uid;
-		p->user.gid = exec->has_gid ? exec->gid : 0;
-		p->user.additional_gids_len = 0;
+		if (exec->has_gid)
+			p->user.gid = exec->gid;
 	}
 	if (exec->additional_gids_len > 0) {
 		size_t n = p->user.additional_gids_len;

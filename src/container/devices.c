@@ -65,40 +65,53 @@ static int bind_node(int dir_fd, const char *name, const struct node *node, stru
 	return mount_fd_attach_at(fd, dir_fd, name, err);
 }
 
+/* By descriptor: in a volume shared with another container the name may be a link by now, which
+ * before the pivot would lead to the host. */
+static int set_mode(int dir_fd, const char *name, const struct node *node, struct error *err)
+{
+	_cleanup_close_ int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_sys(err, errno, "device %s", node->path);
+	if (!is_same(&st, node))
+		return error_set(err, EPERM, "device %s: changed while it was set up", node->path);
+	if (chmod(fd_path(fd, path), node->mode & 07777) < 0)
+		return error_sys(err, errno, "device %s: set its mode", node->path);
+	return 0;
+}
+
 static int own_node(int dir_fd, const char *name, const struct node *node, bool kept,
 		    struct error *err)
 {
 	if ((node->uid || node->gid || kept) &&
 	    fchownat(dir_fd, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, errno, "device %s: set its owner", node->path);
-	return 0;
+	return kept ? set_mode(dir_fd, name, node, err) : 0;
 }
 
 static int make_node(struct rootfs *fs, int dir_fd, const char *name, const struct node *node,
 		     struct error *err)
 {
-	bool kept = false;
+	bool bind = fs->userns && !S_ISFIFO(node->mode);
 	int r;
 
-	for (int tries = 0; tries < 2; tries++) {
-		if ((!fs->userns || S_ISFIFO(node->mode)) &&
-		    mknodat(dir_fd, name, node->mode, node->rdev) == 0)
-			return own_node(dir_fd, name, node, kept, err);
-		if (fs->userns || errno == EPERM)
-			break;
-		if (errno != EEXIST)
-			return error_sys(err, errno, "device %s", node->path);
-		r = make_room(dir_fd, name, node, err);
-		if (r < 0)
-			return r;
-		if (r == 1)
-			return own_node(dir_fd, name, node, true, err);
-	}
+	if (!bind && mknodat(dir_fd, name, node->mode, node->rdev) == 0)
+		return own_node(dir_fd, name, node, false, err);
+	if (!bind && errno != EPERM && errno != EEXIST)
+		return error_sys(err, errno, "device %s", node->path);
+	if (!bind && errno == EPERM)
+		bind = !S_ISFIFO(node->mode);
 	r = make_room(dir_fd, name, node, err);
 	if (r < 0)
 		return r;
 	/* A node in the image's own file system is of no use in a user namespace (nodev). */
-	return bind_node(dir_fd, name, node, err);
+	if (bind)
+		return bind_node(dir_fd, name, node, err);
+	if (r == 0 && mknodat(dir_fd, name, node->mode, node->rdev) < 0)
+		return error_sys(err, errno, "device %s", node->path);
+	return own_node(dir_fd, name, node, r == 1, err);
 }
 
 static int make_device(struct rootfs *fs, const struct oci_device *device, size_t index,

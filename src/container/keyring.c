@@ -47,6 +47,8 @@ int keyring_join_session(const char *id, struct error *err)
 		return error_sys(err, errno, "join session keyring %s (--no-new-keyring goes without)",
 				 name);
 	}
+	if (keyring == 0)
+		return 0; /* the caller had joined it already */
 	r = allow_search(keyring);
 	/* Not the owner: it was made before by the container's init, which has set it. */
 	if (r < 0 && r != -EACCES && r != -EPERM)

@@ -330,22 +330,35 @@ static int label_mqueue(struct rootfs *fs, const struct mount_step *step, int fd
 	return 0;
 }
 
+static bool has_data(const struct mount_step *step, const char *key)
+{
+	for (size_t i = 0; i < step->options.data_len; i++)
+		if (strcmp(step->options.data[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 /* A tmpfs over an existing directory has its mode where the options give none, as /tmp over /tmp:
  * what callers know from runc. On a new one it is the kernel's 1777. */
-static int copy_mode(struct rootfs *fs, const struct mount_step *step, int fd, struct error *err)
+static int copy_target(struct rootfs *fs, const struct mount_step *step, int fd, struct error *err)
 {
 	_cleanup_close_ int old = -1;
 	struct stat st;
 
 	if (step->kind != MOUNT_KIND_TMPFS)
 		return 0;
-	for (size_t i = 0; i < step->options.data_len; i++)
-		if (strcmp(step->options.data[i].key, "mode") == 0)
-			return 0;
+	if (has_data(step, "mode") && !step->options.tmpcopyup)
+		return 0;
 	old = path_open(fs->root_fd, step->target, O_PATH | O_DIRECTORY);
 	if (old < 0)
 		return 0;
-	if (fstat(old, &st) < 0 || fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
+	if (fstat(old, &st) < 0)
+		return error_sys(err, errno, "stat");
+	/* A copied directory keeps its owner too (EINVAL: one without an id in this namespace). */
+	if (step->options.tmpcopyup && !has_data(step, "uid") && !has_data(step, "gid") &&
+	    fchownat(fd, ".", st.st_uid, st.st_gid, 0) < 0 && errno != EINVAL)
+		return error_sys(err, errno, "set the owner of the mount");
+	if (!has_data(step, "mode") && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
 		return error_sys(err, errno, "set the mode of the mount");
 	return 0;
 }
@@ -359,7 +372,7 @@ static int mount_on_target(struct rootfs *fs, const struct mount_step *step, int
 
 	if (step->kind == MOUNT_KIND_BIND && fstat(*fd, &st) < 0)
 		return error_sys(err, errno, "stat");
-	r = copy_mode(fs, step, *fd, err);
+	r = copy_target(fs, step, *fd, err);
 	if (r < 0)
 		return r;
 	target = mount_target_open(fs->root_fd, step->target, S_ISDIR(st.st_mode), step->no_links,

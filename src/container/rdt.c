@@ -155,9 +155,12 @@ static bool take_pair(const char **p, int base, unsigned long *ret_id, unsigned 
 	if (!isdigit((unsigned char)**p))
 		return false;
 	*ret_id = strtoul(*p, &end, 10);
-	if (*end != '=' || !isxdigit((unsigned char)end[1]))
+	if (*end++ != '=')
 		return false;
-	*ret_value = strtoul(end + 1, &end, base);
+	end += strspn(end, " "); /* the kernel aligns to the right */
+	if (!isxdigit((unsigned char)*end))
+		return false;
+	*ret_value = strtoul(end, &end, base);
 	*p = end;
 	return true;
 }

@@ -49,7 +49,8 @@ static int copy_metadata(struct copy *copy, int from, int to, const struct stat 
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 	int r;
 
-	if (fchown(to, st->st_uid, st->st_gid) < 0)
+	/* EINVAL: an owner that this user namespace has no id for; the file becomes our own. */
+	if (fchown(to, st->st_uid, st->st_gid) < 0 && errno != EINVAL)
 		return error_sys(err, errno, "set owner");
 	r = copy_xattrs(copy, from, to, err);
 	if (r < 0)
@@ -143,9 +144,10 @@ static int copy_entry(struct copy *copy, int from, int to, const char *name, int
 		return r;
 	times[0] = st.st_atim;
 	times[1] = st.st_mtim;
-	if (fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_sys(err, errno, "set owner and times");
+	if (fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EINVAL)
+		return error_sys(err, errno, "set owner");
+	if (utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, errno, "set times");
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import json
 
+from .cgroup import Cgroup
 from .registry import IMAGE
 
 RUNTIME_NAME = "hcs"
@@ -56,6 +57,9 @@ class Docker:
 
     def inspect(self, id):
         return json.loads(self.docker("inspect", id).stdout)[0]
+
+    def cgroup(self, id):
+        return Cgroup(f"{self.cgroup_parent}/{id}")
 
     @staticmethod
     def keeps_cgroup(path):

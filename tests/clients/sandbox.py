@@ -20,6 +20,7 @@ The runtime under test sees the machine's real cgroup hierarchies: no cgroup nam
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,6 @@ from pathlib import Path
 from .terminal import Terminal
 
 PREFIX = "hcs-clients-"
-CGROUPFS = Path("/sys/fs/cgroup")
 
 # Runs as the first process of the namespaces. docker-init reaps what daemons orphan;
 # cat holds the namespace until its standard input is closed.
@@ -79,9 +79,10 @@ def wait_for(condition, what, timeout=20):
 class Sandbox:
     def __init__(self):
         sweep()
-        self.dir = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self.dir.chmod(0o711)  # a container's user walks through it to bind mounts
-        self.name = self.dir.name
+        # Also containerd's namespace and the cgroups' name: only letters and digits are safe.
+        self.name = PREFIX + secrets.token_hex(4)
+        self.dir = Path(tempfile.gettempdir()) / self.name
+        self.dir.mkdir(mode=0o711)  # a container's user walks through it to bind mounts
         self.workdir = self.dir / "cwd"  # of every client and daemon: conmon writes to it
         self.workdir.mkdir()
         self._lock = open(self.dir / "lock", "w")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .cgroup import UNIFIED
 from .sandbox import wait_for
 
 SERVICE = ("sh", "-c", "while :; do sleep 1; done")
@@ -193,9 +194,15 @@ def test_metrics_come_from_the_containers_cgroup(containerd):
     id = start(containerd, options=("--memory-limit", "67108864"))
     metrics = json.loads(containerd.ctr("tasks", "metrics", "--format", "json", id).stdout)
     assert metrics["pids"]["current"] >= 1
-    assert metrics["memory"]["usage"]["limit"] == 67108864
-    assert 0 < metrics["memory"]["usage"]["usage"] < 67108864
-    assert metrics["cpu"]["usage"]["total"] > 0
+    memory, cpu = metrics["memory"], metrics["cpu"]
+    if UNIFIED:
+        limit, usage, time = memory["usage_limit"], memory["usage"], cpu["usage_usec"]
+    else:
+        limit, usage = memory["usage"]["limit"], memory["usage"]["usage"]
+        time = cpu["usage"]["total"]
+    assert limit == 67108864
+    assert 0 < usage < limit
+    assert time > 0
 
 
 @pytest.mark.parametrize("options, command, answer", [

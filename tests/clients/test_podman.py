@@ -5,10 +5,12 @@ import re
 
 import pytest
 
+from .cgroup import MEMORY_LIMIT_INSIDE, UNIFIED
 from .image import NOT_EXECUTABLE
 from .registry import IMAGE
 from .sandbox import wait_for
 
+SYSTEMD_CGROUP = "/sys/fs/cgroup" if UNIFIED else "/sys/fs/cgroup/systemd"
 SERVICE = ("catch-term",)
 
 
@@ -248,7 +250,7 @@ def test_health_check(podman):
     # Both: one --ulimit alone makes podman ask for 1048576 processes again.
     ("--ulimit nofile=100:200 --ulimit nproc=500:1000", "ulimit -Sn; ulimit -Hn", "100 200"),
     ("--sysctl net.ipv4.ip_default_ttl=33", "cat /proc/sys/net/ipv4/ip_default_ttl", "33"),
-    ("--memory 32m", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes", str(32 << 20)),
+    ("--memory 32m", MEMORY_LIMIT_INSIDE, str(32 << 20)),
     ("--shm-size 1m", "df -k /dev/shm | awk 'END {print $2}'", "1024"),
     ("--network none", "ls /sys/class/net", "lo"),
     ("--cgroupns private", "grep -vc ':/$' /proc/self/cgroup", "0"),
@@ -256,7 +258,7 @@ def test_health_check(podman):
      "id -u; cat /proc/self/uid_map /proc/self/gid_map; stat -c %u:%g /bin/busybox",
      "0 0 100000 65536 0 200000 65536 0:0"),
     ("--systemd=always", "mount | grep -c 'on /run type tmpfs'; test -w "
-     "/sys/fs/cgroup/systemd/cgroup.procs; echo $?", "1 0"),
+     f"{SYSTEMD_CGROUP}/cgroup.procs; echo $?", "1 0"),
     ("--mount type=tmpfs,destination=/dst,ro", "touch /dst/x 2>/dev/null; echo $?", "1"),
     ("--umask 0077", "umask", "0077"),
     ("--pid host", "test -d /proc/$PPID; cat /proc/1/comm", "docker-init"),

@@ -167,7 +167,7 @@ class Snapshot:
                 found.append(f"process {pid} ({comm})")
         if self.root.exists():
             # Dot files are the runtime's own (a lock for the directory, a cache), not a container's.
-            found += [f"state {e.path}" for e in os.scandir(self.root) if e.name[0] != "."]
+            found += [f"state {e.path}" for e in os.scandir(self.root) if e.name[0] not in ".:"]
         return found
 
     def assert_none(self, ignore=(), patience=1.0) -> None:

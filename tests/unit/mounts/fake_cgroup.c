@@ -31,7 +31,10 @@ void fake_cgroup_v1(const char *pids, const char *cpu)
 void fake_cgroup_v2(const char *unified)
 {
 	fake = (struct cgroup){
-		.hierarchies = { { .name = "", .mountpoint = unified, .path = "/c/1", .v2 = true } },
+		.hierarchies = { { .name = "",
+				   .mountpoint = unified,
+				   .path = "/c/1",
+				   .v2 = true } },
 		.len = 1,
 		.unified = true,
 	};

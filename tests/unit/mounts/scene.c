@@ -101,24 +101,26 @@ static void parse(const struct scene *scene)
 	struct error err = ERROR_INIT;
 	const char *users = scene->flags & CLONE_NEWUSER ? ",{\"type\":\"user\"}" : "";
 	const char *maps =
-		scene->flags & CLONE_NEWUSER ?
-			",\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}],"
-			"\"gidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}]" :
-			"";
+		scene->flags & CLONE_NEWUSER
+			? ",\"uidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}],"
+			  "\"gidMappings\":[{\"containerID\":0,\"hostID\":100000,\"size\":65536}]"
+			: "";
 
 	if (scene->config)
 		(void)snprintf(text, sizeof(text), "%s", scene->config);
 	else
-		(void)snprintf(text, sizeof(text),
-			       "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"root\",\"readonly\":%s},"
-			       "%s%s%s\"mounts\":%s,\"linux\":{\"namespaces\":[{\"type\":\"mount\"}%s%s%s]%s%s}}",
-			       scene->readonly ? "true" : "false",
-			       scene->layers ? "\"windows\":{\"layerFolders\":" : "",
-			       scene->layers ? scene->layers : "", scene->layers ? "}," : "",
-			       scene->mounts ? scene->mounts : "[]", users,
-			       scene->flags & CLONE_NEWPID ? ",{\"type\":\"pid\"}" : "",
-			       scene->flags & CLONE_NEWIPC ? ",{\"type\":\"ipc\"}" : "", maps,
-			       scene->linux_ ? scene->linux_ : "");
+		(void)snprintf(
+			text, sizeof(text),
+			"{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"root\",\"readonly\":%s},"
+			"%s%s%s\"mounts\":%s,\"linux\":{\"namespaces\":[{\"type\":\"mount\"}%s%s%s]"
+			"%s%s}}",
+			scene->readonly ? "true" : "false",
+			scene->layers ? "\"windows\":{\"layerFolders\":" : "",
+			scene->layers ? scene->layers : "", scene->layers ? "}," : "",
+			scene->mounts ? scene->mounts : "[]", users,
+			scene->flags & CLONE_NEWPID ? ",{\"type\":\"pid\"}" : "",
+			scene->flags & CLONE_NEWIPC ? ",{\"type\":\"ipc\"}" : "", maps,
+			scene->linux_ ? scene->linux_ : "");
 	CHECK_OK(oci_spec_parse(text, strlen(text), &scene_spec, &err), &err);
 }
 

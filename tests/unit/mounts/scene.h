@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A test of mounts is a scene: an image laid out on a tmpfs of its own, a config, and what is to be seen
- * in the container. It plays in child processes with their own mount namespaces, so that nothing
- * remains of it and a failure cannot harm the host.
+ * A test of mounts is a scene: an image laid out on a tmpfs of its own, a config, and what is to be
+ * seen in the container. It plays in child processes with their own mount namespaces, so that
+ * nothing remains of it and a failure cannot harm the host.
  */
 #include <sched.h>
 #include <stdbool.h>
@@ -29,9 +29,10 @@ struct scene {
 	void (*init)(void);
 	/* In the container, when all is done. Not called with init. */
 	void (*inside)(void);
-	unsigned mounts_left; /* after init, that many mounts are below the scene's directory on the host */
+	unsigned mounts_left; /* after init, that many mounts are below the scene's directory on the
+				 host */
 	const char *plan_refused; /* as refused, in the parent */
-	const char *refused; /* setup fails, and its message has this in it */
+	const char *refused;      /* setup fails, and its message has this in it */
 };
 
 /* In all children: the directory of the scene (host side; image in DIR/root), and what is built. */

@@ -49,12 +49,16 @@ static void inside_rro(void)
 static void test_bind(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/rro\",\"source\":\"tree\",\"options\":[\"rbind\",\"rro\"]},"
-			  "{\"destination\":\"/ro\",\"source\":\"tree\",\"options\":[\"rbind\",\"ro\"]},"
+		.mounts = "[{\"destination\":\"/"
+			  "rro\",\"source\":\"tree\",\"options\":[\"rbind\",\"rro\"]},"
+			  "{\"destination\":\"/"
+			  "ro\",\"source\":\"tree\",\"options\":[\"rbind\",\"ro\"]},"
 			  "{\"destination\":\"/plain\",\"source\":\"tree\",\"options\":[\"bind\"]},"
-			  "{\"destination\":\"/cleared\",\"source\":\"tree\",\"options\":[\"bind\",\"suid\"]},"
+			  "{\"destination\":\"/"
+			  "cleared\",\"source\":\"tree\",\"options\":[\"bind\",\"suid\"]},"
 			  "{\"destination\":\"again\",\"source\":\"tree\",\"options\":[\"bind\"]},"
-			  "{\"destination\":\"/again\",\"options\":[\"bind\",\"remount\",\"ro\",\"noexec\"]}]",
+			  "{\"destination\":\"/"
+			  "again\",\"options\":[\"bind\",\"remount\",\"ro\",\"noexec\"]}]",
 		.host = host_tree,
 		.inside = inside_rro,
 	};
@@ -82,13 +86,15 @@ static void inside_locked(void)
 static void test_locked(void **state)
 {
 	static const struct scene kept = {
-		.mounts = "[{\"destination\":\"/kept\",\"source\":\"tree\",\"options\":[\"rbind\",\"ro\"]}]",
+		.mounts = "[{\"destination\":\"/"
+			  "kept\",\"source\":\"tree\",\"options\":[\"rbind\",\"ro\"]}]",
 		.flags = CLONE_NEWUSER,
 		.host = host_locked,
 		.inside = inside_locked,
 	};
 	static const struct scene refused = {
-		.mounts = "[{\"destination\":\"/t\",\"source\":\"tree\",\"options\":[\"rbind\",\"suid\"]}]",
+		.mounts = "[{\"destination\":\"/"
+			  "t\",\"source\":\"tree\",\"options\":[\"rbind\",\"suid\"]}]",
 		.flags = CLONE_NEWUSER,
 		.host = host_locked,
 		.refused = "mounts[0] (/t): the source is mounted nosuid by the host",
@@ -109,14 +115,16 @@ static void host_unreachable(void)
 
 static void inside_unreachable(void)
 {
-	CHECK(file_is("/v/file", "reached"));
+	CHECK(file_is("/v/file", "reached") && has("/v", ST_RDONLY | ST_NODEV));
 }
 
 /* A kubelet's volumes lie behind a directory that the container's root may not enter. */
 static void test_unreachable_source(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/v\",\"source\":\"secret/volume\",\"options\":[\"rbind\"]}]",
+		.mounts = "[{\"destination\":\"/v\",\"source\":\"secret/"
+			  "volume\",\"options\":[\"rbind\","
+			  "\"rro\",\"nodev\"]}]",
 		.flags = CLONE_NEWUSER,
 		.host = host_unreachable,
 		.inside = inside_unreachable,
@@ -147,13 +155,48 @@ static void host_sticky(void)
 static void test_tmpfs(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/ro\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"noexec\"]},"
+		.mounts = "[{\"destination\":\"/"
+			  "ro\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"noexec\"]},"
 			  "{\"destination\":\"/ro/below\",\"type\":\"tmpfs\"},"
 			  "{\"destination\":\"/sticky\",\"type\":\"tmpfs\"},"
-			  "{\"destination\":\"/given\",\"type\":\"tmpfs\",\"options\":[\"mode=711\"]},"
-			  "{\"destination\":\"/fresh\",\"type\":\"tmpfs\",\"options\":[\"size=1m\"]}]",
+			  "{\"destination\":\"/"
+			  "given\",\"type\":\"tmpfs\",\"options\":[\"mode=711\"]},"
+			  "{\"destination\":\"/"
+			  "fresh\",\"type\":\"tmpfs\",\"options\":[\"size=1m\"]}]",
 		.host = host_sticky,
 		.inside = inside_tmpfs,
+	};
+
+	(void)state;
+	scene_need_root();
+	scene_play(&scene);
+}
+
+static void host_link(void)
+{
+	put_link("link", "../a/target");
+}
+
+static void inside_symlink_and_size(void)
+{
+	struct statvfs st;
+	char target[32];
+
+	CHECK(readlink("/sub/copied", target, sizeof(target)) == strlen("../a/target"));
+	CHECK(statvfs("/t", &st) == 0 && st.f_blocks * st.f_frsize == 2 << 20);
+}
+
+static void test_symlink_and_remount(void **state)
+{
+	static const struct scene scene = {
+		.mounts = "[{\"destination\":\"/sub/"
+			  "copied\",\"source\":\"link\",\"options\":[\"bind\","
+			  "\"copy-symlink\"]},"
+			  "{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"size=1m\"]},"
+			  "{\"destination\":\"/"
+			  "t\",\"type\":\"tmpfs\",\"options\":[\"remount\",\"size=2m\"]}]",
+		.host = host_link,
+		.inside = inside_symlink_and_size,
 	};
 
 	(void)state;
@@ -164,13 +207,18 @@ static void test_tmpfs(void **state)
 static void test_messages(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .mounts = "[{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"size=many\"]}]",
-		  .refused = "mounts[0] (/t): options[0]: option \"size=many\": tmpfs: Bad value for 'size'" },
-		{ .mounts = "[{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"fast\"]}]",
-		  .refused = "mounts[0] (/t): options[1]: option \"fast\": tmpfs: Unknown parameter 'fast'" },
+		{ .mounts = "[{\"destination\":\"/"
+			    "t\",\"type\":\"tmpfs\",\"options\":[\"size=many\"]}]",
+		  .refused = "mounts[0] (/t): options[0]: option \"size=many\": tmpfs: Bad value "
+			     "for 'size'" },
+		{ .mounts = "[{\"destination\":\"/"
+			    "t\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"fast\"]}]",
+		  .refused = "mounts[0] (/t): options[1]: option \"fast\": tmpfs: Unknown "
+			     "parameter 'fast'" },
 		{ .mounts = "[{\"destination\":\"/t\",\"type\":\"nosuchfs\"}]",
 		  .refused = "no file system type \"nosuchfs\"" },
-		{ .mounts = "[{\"destination\":\"/t\",\"source\":\"absent\",\"options\":[\"bind\"]}]",
+		{ .mounts =
+			  "[{\"destination\":\"/t\",\"source\":\"absent\",\"options\":[\"bind\"]}]",
 		  .refused = "absent: No such file or directory" },
 	};
 
@@ -221,19 +269,25 @@ static void inside_no_propagation(void)
 static void test_propagation(void **state)
 {
 	static const struct scene shared = {
-		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
-			  "{\"destination\":\"/shared\",\"source\":\"tree\",\"options\":[\"rbind\",\"rshared\"]},"
-			  "{\"destination\":\"/slave\",\"source\":\"tree\",\"options\":[\"rbind\",\"rslave\"]},"
-			  "{\"destination\":\"/plain\",\"source\":\"tree\",\"options\":[\"rbind\"]},"
-			  "{\"destination\":\"/private\",\"source\":\"tree\",\"options\":[\"bind\",\"private\"]}]",
+		.mounts =
+			"[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+			"{\"destination\":\"/"
+			"shared\",\"source\":\"tree\",\"options\":[\"rbind\",\"rshared\"]},"
+			"{\"destination\":\"/"
+			"slave\",\"source\":\"tree\",\"options\":[\"rbind\",\"rslave\"]},"
+			"{\"destination\":\"/plain\",\"source\":\"tree\",\"options\":[\"rbind\"]},"
+			"{\"destination\":\"/"
+			"private\",\"source\":\"tree\",\"options\":[\"bind\",\"private\"]}]",
 		.linux_ = ",\"rootfsPropagation\":\"shared\"",
 		.host = host_shared,
 		.inside = inside_propagation,
 	};
 	static const struct scene none = {
-		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
-			  "{\"destination\":\"/slave\",\"source\":\"tree\",\"options\":[\"rbind\",\"rslave\"]},"
-			  "{\"destination\":\"/plain\",\"source\":\"tree\",\"options\":[\"rbind\"]}]",
+		.mounts =
+			"[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+			"{\"destination\":\"/"
+			"slave\",\"source\":\"tree\",\"options\":[\"rbind\",\"rslave\"]},"
+			"{\"destination\":\"/plain\",\"source\":\"tree\",\"options\":[\"rbind\"]}]",
 		.host = host_shared,
 		.inside = inside_no_propagation,
 	};
@@ -297,7 +351,8 @@ static void test_fallbacks(void **state)
 	static const struct scene scene = {
 		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
 			  "{\"destination\":\"/sys\",\"type\":\"sysfs\",\"options\":[\"nosuid\"]},"
-			  "{\"destination\":\"/bound\",\"source\":\"/sys\",\"options\":[\"rbind\",\"ro\"]}]",
+			  "{\"destination\":\"/bound\",\"source\":\"/"
+			  "sys\",\"options\":[\"rbind\",\"ro\"]}]",
 		.flags = CLONE_NEWUSER,
 		.inside = inside_fallbacks,
 	};
@@ -314,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_unreachable_source),
 		cmocka_unit_test(test_tmpfs),
+		cmocka_unit_test(test_symlink_and_remount),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_propagation),
 		cmocka_unit_test(test_host_stays_clean),

@@ -22,6 +22,8 @@ static void host_copyup(void)
 	const struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
 
 	put_dir("root/etc/sub/deep", 0750);
+	CHECK(chown(at("root/etc"), 9, 10) == 0);
+	CHECK(chmod(at("root/etc"), 02771) == 0);
 	put_file("root/etc/file", "content");
 	CHECK(chown(at("root/etc/file"), 12, 34) == 0 && chmod(at("root/etc/file"), 04751) == 0);
 	CHECK(setxattr(at("root/etc/file"), "trusted.test", "value", 5, 0) == 0);
@@ -40,6 +42,8 @@ static void inside_copyup(void)
 	struct stat st;
 
 	CHECK(statfs("/etc", &fs) == 0 && fs.f_type == TMPFS_MAGIC && fs.f_blocks == 256);
+	CHECK(stat("/etc", &st) == 0 && st.st_uid == 9 && st.st_gid == 10 &&
+	      (st.st_mode & 07777) == 02771);
 	CHECK(file_is("/etc/file", "content") && file_is("/etc/sub/deep/file", "deep"));
 	CHECK(stat("/etc/file", &st) == 0 && st.st_uid == 12 && st.st_gid == 34 &&
 	      (st.st_mode & 07777) == 04751);
@@ -54,8 +58,9 @@ static void inside_copyup(void)
 static void test_tmpcopyup(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/etc\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\","
-			  "\"size=1m\"]}]",
+		.mounts =
+			"[{\"destination\":\"/etc\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\","
+			"\"size=1m\"]}]",
 		.host = host_copyup,
 		.inside = inside_copyup,
 	};
@@ -86,11 +91,13 @@ static void host_too_deep(void)
 static void test_tmpcopyup_limits(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .mounts = "[{\"destination\":\"/data\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\","
+		{ .mounts = "[{\"destination\":\"/"
+			    "data\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\","
 			    "\"size=1m\"]}]",
 		  .host = host_too_big,
 		  .refused = "mounts[0] (/data): tmpcopyup: big: copy content: No space left" },
-		{ .mounts = "[{\"destination\":\"/data\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}]",
+		{ .mounts = "[{\"destination\":\"/"
+			    "data\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}]",
 		  .host = host_too_deep,
 		  .refused = "more than 64 levels" },
 	};
@@ -210,15 +217,18 @@ static void test_idmap(void **state)
 	"\"uidMappings\":[{\"containerID\":0,\"hostID\":4000,\"size\":2000}],"                     \
 	"\"gidMappings\":[{\"containerID\":0,\"hostID\":4000,\"size\":3000}]"
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/v\",\"source\":\"volume\",\"options\":[\"bind\"]," MAPS "},"
-			  "{\"destination\":\"/t\",\"type\":\"tmpfs\"," MAPS "},"
-			  "{\"destination\":\"/again\",\"source\":\"volume\",\"options\":[\"rbind\","
-			  "\"ridmap\"]," MAPS "}]",
+		.mounts =
+			"[{\"destination\":\"/"
+			"v\",\"source\":\"volume\",\"options\":[\"bind\"]," MAPS "},"
+			"{\"destination\":\"/t\",\"type\":\"tmpfs\"," MAPS "},"
+			"{\"destination\":\"/again\",\"source\":\"volume\",\"options\":[\"rbind\","
+			"\"ridmap\"]," MAPS "}]",
 		.host = host_volume,
 		.inside = inside_mapped,
 	};
 	static const struct scene without = {
-		.mounts = "[{\"destination\":\"/v\",\"source\":\"volume\",\"options\":[\"bind\",\"idmap\"]}]",
+		.mounts = "[{\"destination\":\"/"
+			  "v\",\"source\":\"volume\",\"options\":[\"bind\",\"idmap\"]}]",
 		.host = host_volume,
 		.plan_refused = "mounts[0] (/v): idmap needs uidMappings and gidMappings",
 	};
@@ -240,7 +250,8 @@ static void inside_userns_idmap(void)
 static void test_idmap_of_container(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/v\",\"source\":\"volume\",\"options\":[\"bind\",\"idmap\"]}]",
+		.mounts = "[{\"destination\":\"/"
+			  "v\",\"source\":\"volume\",\"options\":[\"bind\",\"idmap\"]}]",
 		.flags = CLONE_NEWUSER,
 		.host = host_volume,
 		.inside = inside_userns_idmap,
@@ -298,7 +309,8 @@ static void inside_v2(void)
 static void test_cgroup(void **state)
 {
 #define CGROUP                                                                                     \
-	"[{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"options\":[\"ro\",\"noexec\"]}]"
+	"[{\"destination\":\"/sys/fs/"                                                             \
+	"cgroup\",\"type\":\"cgroup\",\"options\":[\"ro\",\"noexec\"]}]"
 	static const struct scene v1 = { .mounts = CGROUP, .host = host_v1, .inside = inside_v1 };
 	static const struct scene v2 = { .mounts = CGROUP, .host = host_v2, .inside = inside_v2 };
 
@@ -332,8 +344,9 @@ static void init_long(void)
 	size_t used = (size_t)snprintf(lower, sizeof(lower), "lowerdir=");
 
 	for (int i = 0; i < 4; i++)
-		used += (size_t)snprintf(lower + used, sizeof(lower) - used, "%s%s/lower-%d-with-%0100d",
-					 i ? ":" : "", scene_dir, i, 0);
+		used += (size_t)snprintf(lower + used, sizeof(lower) - used,
+					 "%s%s/lower-%d-with-%0100d", i ? ":" : "", scene_dir, i,
+					 0);
 	(void)snprintf(upper, sizeof(upper), "upperdir=%s", at("upper"));
 	(void)snprintf(work, sizeof(work), "workdir=%s", at("work"));
 	scene_spec.mounts.items[0].options = (struct strv){ items, 5 };
@@ -349,7 +362,8 @@ static void init_long(void)
 static void test_long_options(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/merged\",\"type\":\"overlay\",\"source\":\"overlay\"}]",
+		.mounts = "[{\"destination\":\"/"
+			  "merged\",\"type\":\"overlay\",\"source\":\"overlay\"}]",
 		.host = host_long,
 		.init = init_long,
 	};
@@ -362,14 +376,10 @@ static void test_long_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tmpcopyup),
-		cmocka_unit_test(test_tmpcopyup_limits),
-		cmocka_unit_test(test_layers),
-		cmocka_unit_test(test_many_layers),
-		cmocka_unit_test(test_idmap),
-		cmocka_unit_test(test_idmap_of_container),
-		cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_long_options),
+		cmocka_unit_test(test_tmpcopyup), cmocka_unit_test(test_tmpcopyup_limits),
+		cmocka_unit_test(test_layers),    cmocka_unit_test(test_many_layers),
+		cmocka_unit_test(test_idmap),     cmocka_unit_test(test_idmap_of_container),
+		cmocka_unit_test(test_cgroup),    cmocka_unit_test(test_long_options),
 	};
 
 	return cmocka_run_group_tests_name("mount contents", tests, NULL, NULL);

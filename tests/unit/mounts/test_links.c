@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links that an image plants, or that someone swaps while the runtime mounts, never lead outside. */
+/* Links that an image plants, or that someone swaps while the runtime mounts, never lead outside.
+ */
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <setjmp.h>
@@ -51,7 +52,8 @@ static void test_planted(void **state)
 		{ .mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"}]",
 		  .host = proc_is_link,
 		  .refused = "/proc in the root is or goes through a symbolic link" },
-		{ .mounts = "[{\"destination\":\"/proc\",\"source\":\"/proc\",\"options\":[\"rbind\"]}]",
+		{ .mounts = "[{\"destination\":\"/proc\",\"source\":\"/"
+			    "proc\",\"options\":[\"rbind\"]}]",
 		  .host = proc_is_link,
 		  .refused = "/proc in the root is or goes through a symbolic link" },
 		{ .mounts = "[{\"destination\":\"/a/sys\",\"type\":\"sysfs\"}]",
@@ -62,9 +64,11 @@ static void test_planted(void **state)
 		  .refused = "/dev in the root is or goes through a symbolic link" },
 		{ .host = dev_is_link,
 		  .refused = "/dev in the root is or goes through a symbolic link" },
-		{ .mounts = "[{\"destination\":\"/proc\",\"source\":\"/tmp\",\"options\":[\"bind\"]}]",
+		{ .mounts = "[{\"destination\":\"/proc\",\"source\":\"/"
+			    "tmp\",\"options\":[\"bind\"]}]",
 		  .refused = "only procfs" },
-		{ .mounts = "[{\"destination\":\"/proc/self\",\"source\":\"/tmp\",\"options\":[\"bind\"]}]",
+		{ .mounts = "[{\"destination\":\"/proc/self\",\"source\":\"/"
+			    "tmp\",\"options\":[\"bind\"]}]",
 		  .refused = "only procfs" },
 	};
 
@@ -110,11 +114,14 @@ static void host_climbing(void)
 static void test_climbing(void **state)
 {
 	static const struct scene scene = {
-		.mounts =
-			"[{\"destination\":\"/x/up/sub\",\"source\":\"volume\",\"options\":[\"bind\"]},"
-			"{\"destination\":\"/x/abs/sub2\",\"source\":\"volume\",\"options\":[\"bind\"]},"
-			"{\"destination\":\"/dangling\",\"source\":\"volume\",\"options\":[\"bind\"]},"
-			"{\"destination\":\"/file\",\"source\":\"volume/canary\",\"options\":[\"bind\"]}]",
+		.mounts = "[{\"destination\":\"/x/up/"
+			  "sub\",\"source\":\"volume\",\"options\":[\"bind\"]},"
+			  "{\"destination\":\"/x/abs/"
+			  "sub2\",\"source\":\"volume\",\"options\":[\"bind\"]},"
+			  "{\"destination\":\"/"
+			  "dangling\",\"source\":\"volume\",\"options\":[\"bind\"]},"
+			  "{\"destination\":\"/file\",\"source\":\"volume/"
+			  "canary\",\"options\":[\"bind\"]}]",
 		.host = host_climbing,
 		.init = init_climbing,
 	};
@@ -126,8 +133,8 @@ static void test_climbing(void **state)
 
 static pid_t swapper;
 
-/* Swaps a directory with a link that leads out, as fast as it can: a second container does so on a shared
- * volume. */
+/* Swaps a directory with a link that leads out, as fast as it can: a second container does so on a
+ * shared volume. */
 static void start_swapper(void)
 {
 	put_dir("outside/target", 0755);
@@ -144,7 +151,8 @@ static void start_swapper(void)
 		int dir = open(at("root/volume"), O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 		for (;;) {
-			(void)syscall(SYS_renameat2, dir, "target", dir, "link", RENAME_EXCHANGE_FLAG);
+			(void)syscall(SYS_renameat2, dir, "target", dir, "link",
+				      RENAME_EXCHANGE_FLAG);
 			(void)syscall(SYS_renameat2, dir, "real", dir, "top", RENAME_EXCHANGE_FLAG);
 		}
 	}
@@ -179,11 +187,13 @@ static void init_racing(void)
 		}
 		/* Detached in bulk, so that the kernel's limit on mounts is not met. */
 		if (++rounds % 64 == 0)
-			while (umount2(at("root/volume/target"), MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ||
+			while (umount2(at("root/volume/target"), MNT_DETACH | UMOUNT_NOFOLLOW) ==
+				       0 ||
 			       umount2(at("root/volume/link"), MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 				;
 		CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-	} while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	} while (now.tv_sec < end.tv_sec ||
+		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
 	CHECK(rounds > 20 && mounted > 0);
 	(void)kill(swapper, SIGKILL);
 }
@@ -193,8 +203,10 @@ static void test_race(void **state)
 {
 	static const struct scene scene = {
 		.mounts =
-			"[{\"destination\":\"/volume/target\",\"source\":\"payload\",\"options\":[\"bind\"]},"
-			"{\"destination\":\"/volume/real/made\",\"source\":\"payload\",\"options\":[\"bind\"]},"
+			"[{\"destination\":\"/volume/"
+			"target\",\"source\":\"payload\",\"options\":[\"bind\"]},"
+			"{\"destination\":\"/volume/real/"
+			"made\",\"source\":\"payload\",\"options\":[\"bind\"]},"
 			"{\"destination\":\"/volume/real/made-file\",\"source\":\"payload/canary\","
 			"\"options\":[\"bind\"]},"
 			"{\"destination\":\"/volume/target/sub/dir\",\"type\":\"tmpfs\"}]",

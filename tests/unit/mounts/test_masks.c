@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Masked and read-only paths, devices, terminals: the right object, whatever the image has there. */
+/* Masked and read-only paths, devices, terminals: the right object, whatever the image has there.
+ */
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <setjmp.h>
@@ -68,7 +69,8 @@ static void test_masks(void **state)
 	static const struct scene scene = {
 		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
 			  "{\"destination\":\"/config/below\",\"type\":\"tmpfs\"}]",
-		.linux_ = ",\"maskedPaths\":[\"/proc/timer_list\",\"/proc/keys\",\"/secrets\",\"/link\","
+		.linux_ = ",\"maskedPaths\":[\"/proc/timer_list\",\"/proc/keys\",\"/secrets\",\"/"
+			  "link\","
 			  "\"/more\",\"/absent\",\"/secret/absent\",\"/proc/absent\"],"
 			  "\"readonlyPaths\":[\"/proc/sys\",\"/config\",\"/absent\"]",
 		.host = host_masks,
@@ -140,6 +142,7 @@ static void host_devices(void)
 	CHECK(mknod(at("root/dev/full"), S_IFBLK | 0666, makedev(7, 0)) == 0);
 	put_file("outside", "host");
 	CHECK(chmod(at("outside"), 0600) == 0);
+	CHECK(mknod(at("root/dev/random"), S_IFCHR | 0600, makedev(1, 8)) == 0);
 }
 
 static void inside_devices(void)
@@ -151,6 +154,7 @@ static void inside_devices(void)
 	      is_device("/dev/full", S_IFCHR, 1, 7) && is_device("/dev/random", S_IFCHR, 1, 8) &&
 	      is_device("/dev/urandom", S_IFCHR, 1, 9) && is_device("/dev/tty", S_IFCHR, 5, 0));
 	CHECK(stat("/dev/null", &st) == 0 && (st.st_mode & 07777) == 0666);
+	CHECK(stat("/dev/random", &st) == 0 && (st.st_mode & 07777) == 0666);
 	CHECK(is_device("/dev/block", S_IFBLK, 7, 1));
 	CHECK(stat("/dev/block", &st) == 0 && st.st_uid == 5 && st.st_gid == 6 &&
 	      (st.st_mode & 07777) == 0640);
@@ -163,7 +167,8 @@ static void inside_devices(void)
 static void test_devices(void **state)
 {
 	static const struct scene scene = {
-		.linux_ = ",\"devices\":[{\"path\":\"/dev/block\",\"type\":\"b\",\"major\":7,\"minor\":1,"
+		.linux_ = ",\"devices\":[{\"path\":\"/dev/"
+			  "block\",\"type\":\"b\",\"major\":7,\"minor\":1,"
 			  "\"fileMode\":416,\"uid\":5,\"gid\":6},"
 			  "{\"path\":\"/run/pipe\",\"type\":\"p\"}]",
 		.host = host_devices,
@@ -181,21 +186,26 @@ static void inside_userns_devices(void)
 
 	CHECK(fd >= 0 && write(fd, "x", 1) == 1);
 	CHECK(is_device("/dev/null", S_IFCHR, 1, 3) && is_device("/dev/tty", S_IFCHR, 5, 0));
+	CHECK(access("/run/pipe", F_OK) == 0);
 }
 
 /* No device can be made in a user namespace: the host's are bound. */
 static void test_devices_in_userns(void **state)
 {
 	static const struct scene scene = {
-		.mounts = "[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
-			  "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"options\":[\"newinstance\","
-			  "\"gid=70005\"]}]",
+		.mounts =
+			"[{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
+			"{\"destination\":\"/dev/"
+			"pts\",\"type\":\"devpts\",\"options\":[\"newinstance\","
+			"\"gid=70005\"]}]",
+		.linux_ = ",\"devices\":[{\"path\":\"/run/pipe\",\"type\":\"p\"}]",
 		.flags = CLONE_NEWUSER,
 		.inside = inside_userns_devices,
 	};
 	static const struct scene other = {
 		.mounts = "[{\"destination\":\"/dev\",\"type\":\"tmpfs\"}]",
-		.linux_ = ",\"devices\":[{\"path\":\"/dev/full\",\"type\":\"c\",\"major\":1,\"minor\":1}]",
+		.linux_ = ",\"devices\":[{\"path\":\"/dev/"
+			  "full\",\"type\":\"c\",\"major\":1,\"minor\":1}]",
 		.flags = CLONE_NEWUSER,
 		.refused = "the host has another device of that name",
 	};
@@ -319,13 +329,79 @@ static void test_no_pivot(void **state)
 	scene_play(&scene);
 }
 
+#define DESCRIPTORS 256
+
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		if (flags < 0)
+			continue;
+		n++;
+		CHECK(fd < 3 || flags & FD_CLOEXEC);
+	}
+	return n;
+}
+
+static void init_descriptors(void)
+{
+	struct error err = ERROR_INIT;
+	int master, slave;
+	unsigned before;
+
+	/* What the test has from its own parents. */
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	before = open_descriptors();
+	CHECK_OK(rootfs_setup(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_open_proc(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_pivot(&scene_fs, &err), &err);
+	CHECK_OK(rootfs_open_pty(&scene_fs, &master, &slave, &err), &err);
+	CHECK_OK(rootfs_bind_console(&scene_fs, slave, &err), &err);
+	CHECK_OK(rootfs_finish(&scene_fs, &err), &err);
+	(void)open_descriptors();
+	CHECK(close(master) == 0 && close(slave) == 0);
+	rootfs_done(&scene_fs);
+	CHECK(open_descriptors() == before);
+}
+
+/* CVE-2024-21626: no descriptor of the host outlives an execve(2), and none is forgotten. */
+static void test_descriptors(void **state)
+{
+	static const struct scene scene = {
+		.mounts = "[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+			  "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"options\":[\"ro\"]},"
+			  "{\"destination\":\"/dev/pts\",\"type\":\"devpts\"},"
+			  "{\"destination\":\"/v\",\"source\":\"/"
+			  "tmp\",\"options\":[\"rbind\",\"ro\"]},"
+			  "{\"destination\":\"/"
+			  "etc\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}]",
+		.linux_ = ",\"maskedPaths\":[\"/proc/keys\",\"/secrets\",\"/more\"],"
+			  "\"readonlyPaths\":[\"/proc/sys\"]",
+		.host = host_masks,
+		.init = init_descriptors,
+	};
+
+	(void)state;
+	scene_need_root();
+	scene_play(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_masks),	      cmocka_unit_test(test_links_in_proc),
-		cmocka_unit_test(test_readonly_root), cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_devices_in_userns), cmocka_unit_test(test_terminal),
-		cmocka_unit_test(test_own_proc),      cmocka_unit_test(test_no_pivot),
+		cmocka_unit_test(test_masks),
+		cmocka_unit_test(test_links_in_proc),
+		cmocka_unit_test(test_readonly_root),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_devices_in_userns),
+		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_own_proc),
+		cmocka_unit_test(test_no_pivot),
+		cmocka_unit_test(test_descriptors),
 	};
 
 	return cmocka_run_group_tests_name("masks, devices, terminals", tests, NULL, NULL);

@@ -186,9 +186,10 @@ static void test_refused(void **state)
 		struct oci_spec spec;
 		char text[512];
 
-		(void)snprintf(text, sizeof(text),
-			       "{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"r\"},\"mounts\":[%s]}",
-			       refused[i].mount);
+		(void)snprintf(
+			text, sizeof(text),
+			"{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"r\"},\"mounts\":[%s]}",
+			refused[i].mount);
 		assert_int_equal(oci_spec_parse(text, strlen(text), &spec, &err), 0);
 		assert_true(mount_plan_parse(&spec, &plan, &err) < 0);
 		assert_null(plan);
@@ -202,9 +203,9 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_attributes),   cmocka_unit_test(test_last_one_wins),
-		cmocka_unit_test(test_superblock),   cmocka_unit_test(test_propagation),
-		cmocka_unit_test(test_the_rest),     cmocka_unit_test(test_table_sorted),
+		cmocka_unit_test(test_attributes), cmocka_unit_test(test_last_one_wins),
+		cmocka_unit_test(test_superblock), cmocka_unit_test(test_propagation),
+		cmocka_unit_test(test_the_rest),   cmocka_unit_test(test_table_sorted),
 		cmocka_unit_test(test_refused),
 	};
 
