@@ -65,6 +65,14 @@ def criu(session_dir):
 
 
 @pytest.fixture
+def resource_right():
+    """criu reads the limits of what it dumps: prlimit(2) of another user's process wants the right."""
+    effective = re.search(r"^CapEff:\t(\w+)", Path("/proc/self/status").read_text(), re.M)
+    if not int(effective[1], 16) >> 24 & 1:
+        pytest.skip("without CAP_SYS_RESOURCE criu cannot dump another user's process")
+
+
+@pytest.fixture
 def images(work):
     return work / "images"
 
@@ -397,3 +405,59 @@ def test_file_locks_need_the_option(runtime, bundle, images, work, compile_c, cr
     dump(c, images, "--file-locks")
     again = restore(runtime, b, images, "--file-locks")
     assert again.exec("/bin/lock", check=False).out == "held by another\n"
+
+
+def test_cgroup_namespace(runtime, bundle, images, criu):
+    b = bundle().namespace("cgroup")
+    c = counter(runtime, b)
+    before = c.exec("cat", "/proc/1/cgroup").out
+    dump(c, images)
+    again = restore(runtime, b, images, cid=c.id)
+    assert again.exec("cat", "/proc/1/cgroup").out == before
+
+
+def test_user_namespace(runtime, bundle, images, resource_right, criu):
+    b = bundle(own_files=True).map_user()
+    b.give_to(100000, 100000)
+    c = counter(runtime, b)
+    dump(c, images)
+    again = restore(runtime, b, images)
+    until(lambda: last(again.out) > 3)
+    assert again.exec("cat", "/proc/self/uid_map").out.split() == ["0", "100000", "65536"]
+    assert os.stat(f"/proc/{again.pid}").st_uid == 100000
+
+
+def test_user_comes_back(runtime, bundle, images, resource_right, criu):
+    b = bundle().user(1000, 1000)
+    c = counter(runtime, b)
+    dump(c, images)
+    again = restore(runtime, b, images)
+    until(lambda: last(again.out) > 3)
+    status = Path(f"/proc/{again.pid}/status").read_text()
+    assert re.search(r"^Uid:\t1000\t1000", status, re.M)
+
+
+def test_seccomp_comes_back(runtime, bundle, images, criu):
+    b = bundle()
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+                          "syscalls": [{"names": ["mkdir", "mkdirat"],
+                                        "action": "SCMP_ACT_ERRNO"}]}
+    c = counter(runtime, b)
+    dump(c, images)
+    again = restore(runtime, b, images)
+    until(lambda: last(again.out) > 3)
+    status = Path(f"/proc/{again.pid}/status").read_text()
+    assert re.search(r"^Seccomp:\t2$", status, re.M)
+
+
+def test_checkpoint_twice(runtime, bundle, images, work, criu):
+    b = bundle()
+    c = counter(runtime, b)
+    dump(c, images)
+    again = restore(runtime, b, images, cid=c.id)
+    until(lambda: last(again.out) > 3)
+    at = last(again.out)
+    dump(again, work / "second")
+    at = last(again.out)
+    third = restore(runtime, b, work / "second", cid=c.id)
+    goes_on(third, at)
