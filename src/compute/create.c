@@ -152,16 +152,13 @@ int creating_record(const struct container *container, void *data, struct error 
 static void run_poststop(const struct compute_host *host, const struct stored *s,
 			 const struct oci_spec *spec)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct hook_state state = { .oci_version = spec->oci_version,
 				    .id = s->container.id,
 				    .bundle = s->container.bundle,
 				    .status = "stopped",
 				    .annotations = &spec->annotations };
 
-	/* The spec has a failing poststop hook warned of, and the rest go on. */
-	if (hooks_run(spec, OCI_HOOK_POSTSTOP, &state, -1, &err) < 0 && host->warn)
-		host->warn(error_text(&err), host->warn_data);
+	hooks_run_poststop(spec, &state, host->warn, host->warn_data);
 }
 
 void creating_undo(struct creating *c)
@@ -193,6 +190,7 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.no_new_keyring = c->create->no_new_keyring,
 		.console_sock = c->console.sock,
 		.preserve_fds = c->create->preserve_fds,
+		.listen_fds = c->create->listen_fds,
 		.with_socket = with_socket,
 		.record = creating_record,
 		.data = c,
@@ -277,9 +275,9 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 	status = stored_status(&s);
 	if (status != STATUS_CREATED)
 		return error_set(err, EINVAL,
-				 "cannot start container \"%s\": it is %s, only a created one can be "
-				 "started",
-				 id, compute_status_name(status));
+				 "cannot start a container in the %s state: container \"%s\" must be "
+				 "created for it",
+				 compute_status_name(status), id);
 	ops = isolation_get(s.isolation, err);
 	if (!ops)
 		return -err->code;
@@ -383,7 +381,8 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 	if (r < 0)
 		return r;
 	status = stored_status(&s);
-	if (!force && status != STATUS_STOPPED)
+	/* One that was never started has nothing to lose, as with runc. */
+	if (!force && status != STATUS_STOPPED && status != STATUS_CREATED)
 		return error_set(err, EBUSY,
 				 "cannot delete container \"%s\": it is %s; stop it first, or use "
 				 "delete --force",

@@ -89,7 +89,7 @@ static int child_run(struct execution *ex, struct error *err)
 	if (r == 0)
 		r = process_find(&ex->process, err);
 	if (r == 0)
-		r = process_add_home(&ex->process, &ex->fs, err);
+		r = process_complete_env(&ex->process, &ex->fs, err);
 	if (r == 0 && ex->cgroup)
 		r = cgroup_enter_memory(ex->cgroup, err);
 	if (r == 0)

@@ -85,7 +85,8 @@ void process_plan_done(struct process_plan *plan)
 		seccomp_filter_done(&plan->seccomp);
 	plan->has_seccomp = false;
 	free(TAKE_PTR(plan->path));
-	free(TAKE_PTR(plan->home));
+	for (size_t i = 0; i < ARRAY_SIZE(plan->added); i++)
+		free(TAKE_PTR(plan->added[i]));
 }
 
 void process_reset_signals(void)
@@ -253,8 +254,7 @@ int process_execute(struct process_plan *plan, struct rootfs *fs, int sync, stru
 		r = set_limits(plan, fs, err);
 	if (r < 0)
 		return r;
-	if (oci->user.umask.set)
-		(void)umask((mode_t)oci->user.umask.value);
+	(void)umask(oci->user.umask.set ? (mode_t)oci->user.umask.value : 0022);
 	own_stdio(oci->user.uid);
 	late_cwd = enter_cwd(oci, err);
 	if (late_cwd < 0)

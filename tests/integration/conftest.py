@@ -58,7 +58,7 @@ def sweep(binary: str) -> None:
             continue
         for root in entry.glob("*/root"):
             for cid in os.listdir(root):
-                if not cid.startswith("."):
+                if cid[0] not in leftovers.RUNTIMES_OWN:
                     subprocess.run([binary, "--root", str(root), "delete", "--force", cid],
                                    capture_output=True, timeout=20, check=False)
         leftovers.remove_cgroups(f"{PREFIX}{pid}-")

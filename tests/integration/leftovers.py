@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+# Names in --root that no container can have are the runtime's own: a lock, a cache.
+RUNTIMES_OWN = ".:"
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x00020000
@@ -166,8 +168,7 @@ class Snapshot:
             if pid not in self.processes and pid not in OWNED and pid not in ignore:
                 found.append(f"process {pid} ({comm})")
         if self.root.exists():
-            # Dot files are the runtime's own (a lock for the directory, a cache), not a container's.
-            found += [f"state {e.path}" for e in os.scandir(self.root) if e.name[0] not in ".:"]
+            found += [f"state {e.path}" for e in os.scandir(self.root) if e.name[0] not in RUNTIMES_OWN]
         return found
 
     def assert_none(self, ignore=(), patience=1.0) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import leftovers
 
-TIMEOUT = 20.0
+TIMEOUT = 10.0
 POLL = 0.01
+OUTPUT_LIMIT = 64 << 20  # a container gone wild must not take the test session with it
 
 
 def shorten(text: str, most=1500) -> str:
@@ -32,7 +33,7 @@ class Result:
     @staticmethod
     def _text(stream) -> str:
         data, offset = b"", 0
-        while chunk := os.pread(stream.fileno(), 1 << 20, offset):
+        while offset < OUTPUT_LIMIT and (chunk := os.pread(stream.fileno(), 1 << 20, offset)):
             data += chunk
             offset += len(chunk)
         return data.decode("utf-8", "replace")
@@ -296,5 +297,5 @@ class Runtime:
         if not self.root.is_dir():
             return
         for entry in sorted(os.listdir(self.root)):
-            if not entry.startswith("."):
+            if entry[0] not in leftovers.RUNTIMES_OWN:
                 self("delete", "--force", entry, check=False)

@@ -11,7 +11,7 @@ import struct
 import termios
 import time
 
-TIMEOUT = 20.0
+TIMEOUT = 10.0
 
 
 class Screen:

@@ -144,7 +144,7 @@ BAD_FIELDS = [
     ("process.args", [1], "process.args[0]"),
     ("process.args", ["sh", None], "process.args[1]"),
     ("process.args", [""], "process.args[0]"),
-    ("process.args", ["a\u0000b"], "process.args[0]"),
+    ("process.args", ["a\u0000b"], "config.json"),
     ("process.env", ["A=1", 5], "process.env[1]"),
     ("process.env", {"A": "1"}, "process.env"),
     ("process.cwd", ..., "process.cwd"),
@@ -275,13 +275,13 @@ def test_linux_section_for_another_platform(runtime, bundle):
 # Identities
 
 @pytest.mark.parametrize("cid", ["", ".", "..", "a/b", "../x", "/abs", "x" * 1024, "a b", "a\nb",
-                                 "ü", "a\x01", "*", "a:b", "a\\b", "-x"],
+                                 "ü", "a\x01", "*", "a:b", "a\\b"],
                          ids=lambda c: repr(c)[:12])
 @pytest.mark.parametrize("command", ["create", "run"])
 def test_id(runtime, bundle, cid, command):
     b = bundle()
     b.write()
-    if runtime.standin and cid in ("a:b", "-x", ".", "", "x" * 1024):
+    if runtime.standin and cid in ("a:b", ".", "", "x" * 1024):
         pytest.skip("peer: its own rules for ids")
     result = runtime(command, "-b", b.path, "--", cid, check=False)
     runtime.assert_error(result, "id")
@@ -434,7 +434,7 @@ def test_pid_file_that_cannot_be_written(runtime, bundle, work):
 
 
 @pytest.mark.peer_lacks("its own words")
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"pid": "x"}', "\x00" * 100])
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"pid": "x"}', "\x00" * 100], ids=["empty", "open", "object", "array", "type", "zeros"])
 def test_damaged_state_file(runtime, bundle, text):
     """list goes on, state says what is wrong, delete --force removes it."""
     c = runtime.start(bundle())
@@ -447,9 +447,13 @@ def test_damaged_state_file(runtime, bundle, text):
                     state.write(text)
     runtime.fails("state", c.id, says=c.id)
     assert other.id in runtime("list", "-q", check=False).lines
-    runtime("delete", "--force", c.id)
-    assert c.id not in os.listdir(runtime.root)
-    leftovers.kill(pid)
+    try:
+        runtime("delete", "--force", c.id)
+        assert c.id not in os.listdir(runtime.root)
+    finally:  # where its cgroup was is known to nobody any more
+        leftovers.kill(pid)
+        other.delete(force=True)
+        leftovers.remove_cgroups(runtime.mark)
 
 
 # The command line

@@ -209,7 +209,7 @@ def test_failure_of_poststop_is_a_warning_only(runtime, logging, log):
 def test_timeout(runtime, logging, kind):
     b = logging.args("true").sh_hook(kind, "exec sleep 1000", timeout=1)
     before = time.monotonic()
-    runtime.create_fails(b, says=[f"hooks.{kind}[0]", "timeout"] if not runtime.standin else ())
+    runtime.create_fails(b, says=[f"hooks.{kind}[0]", "timed out"])
     assert 0.9 < time.monotonic() - before < 5
     runtime.leftovers.assert_none()
 

@@ -87,7 +87,7 @@ def test_state_says_a_rootfs(runtime, layered):
 def test_readonly_root(runtime, layered):
     layered.spec["root"] = {"readonly": True}
     result = runtime.run(layered.sh("cat /etc/all; touch /x 2>/dev/null || echo ' ro'"), check=False)
-    assert result.out == "top ro\n"
+    assert result.out == "top ro\n", result
 
 
 def test_relative_to_the_bundle(runtime, layered):

@@ -149,12 +149,12 @@ def test_join_a_user_namespace(runtime, bundle, helper, work):
 
 def test_join_wrong_kind_of_file(runtime, bundle, work, holder):
     b = bundle().namespace("network", work)
-    runtime.run_fails(b, says="network")
+    runtime.run_fails(b, says="namespace")
     (work / "file").write_text("")
     b.namespace("network", work / "file")
-    runtime.run_fails(b, says="network")
+    runtime.run_fails(b, says="namespace")
     b.namespace("network", f"/proc/{holder('--uts')}/ns/uts")
-    runtime.run_fails(b, says="network")
+    runtime.run_fails(b, says="namespace")
     runtime.leftovers.assert_none()
 
 

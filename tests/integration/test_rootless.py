@@ -123,7 +123,7 @@ def test_cgroups_of_the_host_are_not_writable(runtime, rootless, account):
     rootless.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"])
     result = runtime.run(rootless.sh(
         "find /sys/fs/cgroup -maxdepth 2 -writable -type f 2>/dev/null | head -1;"
-        "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo made $d/x; done; true"),
+        "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do test -f $d/cgroup.procs && mkdir $d/x 2>/dev/null && echo made $d/x; done; true"),
         check=False, **account)
     assert result.out == ""
 
@@ -134,7 +134,7 @@ def test_limits_are_refused_by_name(runtime, rootless, account):
     rootless.write()
     result = runtime("run", "-b", rootless.path, runtime.new_id(), check=False, **account)
     assert result.rc != 0
-    runtime.assert_error(result, "cgroup")
+    runtime.assert_error(result, "linux.resources.memory")
     runtime.leftovers.assert_none()
 
 
@@ -170,11 +170,11 @@ def test_default_root_is_in_the_runtime_directory(runtime, rootless, account):
 
 def test_container_of_root_is_out_of_reach(runtime, bundle, account):
     """An ordinary user given root's state directory can do nothing with it."""
-    root_owned = account["env"]["HOME"] + "/../rootowned"
-    runtime.root = root_owned
+    ours = runtime.root
+    runtime.root = runtime.work / "of-root"
     c = runtime.start(bundle())
     result = runtime("kill", c.id, "KILL", check=False, **account)
     assert result.rc != 0
     assert c.status == "running"
     c.delete(force=True)
-    runtime.root = account["env"]["HOME"] + "/root"
+    runtime.root = ours

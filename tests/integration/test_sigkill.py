@@ -13,7 +13,7 @@ import pytest
 import leftovers
 from runtime import Running
 
-ROUNDS = int(os.environ.get("HCS_KILLS", "80"))  # of each of the four commands
+ROUNDS = int(os.environ.get("HCS_KILLS", "100"))  # of each of the four commands
 
 
 def timed(runtime, prepare, arguments) -> float:
@@ -76,7 +76,7 @@ def clean(runtime):
             leftovers.kill(pid)
     leftovers.remove_cgroups(runtime.mark)
     for entry in os.listdir(runtime.root):
-        if not entry.startswith("."):
+        if entry[0] not in leftovers.RUNTIMES_OWN:
             os.system(f"rm -rf '{runtime.root}/{entry}'")
     runtime.leftovers.rebase()
 

@@ -124,17 +124,24 @@ def test_intel_rdt_closid_is_a_name(runtime, bundle, clos):
     runtime.leftovers.assert_none()
 
 
-@pytest.mark.host_view("process isolation does not use it")
-def test_vm_section_is_accepted(runtime, bundle):
-    b = bundle().sh("echo ok")
+def test_vm_section_asks_for_a_vm(runtime, bundle):
+    """It is never run on the host's kernel in silence: hyperv, or refused by that name."""
+    b = bundle()
     b.spec["vm"] = {"kernel": {"path": "/boot/vmlinuz", "parameters": ["quiet"]},
                     "hwConfig": {"vcpus": 2, "memory": 1 << 28}}
-    assert runtime.run(b).out == "ok\n"
+    b.write()
+    cid = runtime.new_id()
+    result = runtime("create", "-b", b.path, cid, check=False)
+    if result.rc:
+        runtime.assert_error(result, "hyperv")
+        runtime.leftovers.assert_none()
+    else:
+        assert runtime.container(cid).state()["isolation"] == "hyperv"
 
 
 @pytest.mark.parametrize("vm,where", [
-    ({"kernel": {"path": 5}}, "vm.kernel.path"), ({"hwConfig": {"vcpus": "2"}}, "vm.hwConfig.vcpus"),
-    ({"hypervisor": []}, "vm.hypervisor"), ({"kernel": {}}, "vm.kernel.path")])
+    ({"kernel": {"path": 5}}, "vm.kernel.path"), ({"kernel": {"path": "/k"}, "hwConfig": {"vcpus": "2"}}, "vm.hwConfig.vcpus"),
+    ({"kernel": {"path": "/k"}, "hypervisor": []}, "vm.hypervisor"), ({"kernel": {}}, "vm.kernel.path")])
 def test_vm_section_is_checked(runtime, bundle, vm, where):
     b = bundle()
     b.spec["vm"] = vm
