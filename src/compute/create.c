@@ -208,6 +208,8 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.with_socket = with_socket,
 		.record = creating_record,
 		.data = c,
+		.warn = c->host->warn,
+		.warn_data = c->host->warn_data,
 	};
 	int r;
 
