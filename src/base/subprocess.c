@@ -208,7 +208,7 @@ int subprocess_run(const struct subprocess *sp, char **ret_output, struct error 
 	if (ret_output)
 		*ret_output = TAKE_PTR(run.output);
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "%s: timed out after %d ms", sp->path,
+		return error_set(err, ETIMEDOUT, "%s: killed at its timeout of %d ms", sp->path,
 				 sp->timeout_ms);
 	if (r < 0)
 		return error_sys(err, -r, "wait for %s", sp->path);

@@ -35,7 +35,7 @@ int compute_signal(const struct compute_host *host, const char *id, int sig, boo
 	if (s.container.pid == 0)
 		return refuse(&s, "kill", "created", err);
 	if (!all && stored_status(&s) == STATUS_STOPPED)
-		return error_set(err, ESRCH, "container \"%s\": container not running", id);
+		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running", id);
 	/* With --all also what a stopped container that shares its pid namespace has left running. */
 	return ops->signal(&s, sig, all, err);
 }

@@ -106,16 +106,30 @@ static char *owner_name(uid_t uid)
 	return asprintf(&name, "%u", uid) < 0 ? NULL : name;
 }
 
+/* RFC 3339 in UTC. Not by gmtime(3), which reads /etc/localtime first. */
 static char *now_text(void)
 {
 	struct timespec ts;
-	char seconds[32], *text = NULL;
-	struct tm tm;
+	int64_t days, era, day_of_era, year_of_era, day_of_year, month;
+	unsigned seconds;
+	char *text = NULL;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	(void)gmtime_r(&ts.tv_sec, &tm);
-	(void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-	return asprintf(&text, "%s.%09ldZ", seconds, ts.tv_nsec) < 0 ? NULL : text;
+	seconds = (unsigned)(ts.tv_sec % 86400);
+	/* Years begin in March here, so that the leap day is the last of its year. */
+	days = ts.tv_sec / 86400 + 719468;
+	era = days / 146097;
+	day_of_era = days % 146097;
+	year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153;
+	if (asprintf(&text, "%04d-%02d-%02dT%02u:%02u:%02u.%09ldZ",
+		     (int)(year_of_era + era * 400 + (month >= 10)),
+		     (int)(month < 10 ? month + 3 : month - 9),
+		     (int)(day_of_year - (153 * month + 2) / 5 + 1), seconds / 3600,
+		     seconds / 60 % 60, seconds % 60, ts.tv_nsec) < 0)
+		return NULL;
+	return text;
 }
 
 static int open_store(struct creating *c, struct error *err)
@@ -152,16 +166,13 @@ int creating_record(const struct container *container, void *data, struct error 
 static void run_poststop(const struct compute_host *host, const struct stored *s,
 			 const struct oci_spec *spec)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct hook_state state = { .oci_version = spec->oci_version,
 				    .id = s->container.id,
 				    .bundle = s->container.bundle,
 				    .status = "stopped",
 				    .annotations = &spec->annotations };
 
-	/* The spec has a failing poststop hook warned of, and the rest go on. */
-	if (hooks_run(spec, OCI_HOOK_POSTSTOP, &state, -1, &err) < 0 && host->warn)
-		host->warn(error_text(&err), host->warn_data);
+	hooks_run_poststop(spec, &state, host->warn, host->warn_data);
 }
 
 void creating_undo(struct creating *c)
@@ -193,9 +204,12 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.no_new_keyring = c->create->no_new_keyring,
 		.console_sock = c->console.sock,
 		.preserve_fds = c->create->preserve_fds,
+		.listen_fds = c->create->listen_fds,
 		.with_socket = with_socket,
 		.record = creating_record,
 		.data = c,
+		.warn = c->host->warn,
+		.warn_data = c->host->warn_data,
 	};
 	int r;
 
@@ -277,9 +291,9 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 	status = stored_status(&s);
 	if (status != STATUS_CREATED)
 		return error_set(err, EINVAL,
-				 "cannot start container \"%s\": it is %s, only a created one can be "
-				 "started",
-				 id, compute_status_name(status));
+				 "cannot start a container in the %s state: container \"%s\" must be "
+				 "created for it",
+				 compute_status_name(status), id);
 	ops = isolation_get(s.isolation, err);
 	if (!ops)
 		return -err->code;
@@ -383,7 +397,8 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 	if (r < 0)
 		return r;
 	status = stored_status(&s);
-	if (!force && status != STATUS_STOPPED)
+	/* One that was never started has nothing to lose, as with runc. */
+	if (!force && status != STATUS_STOPPED && status != STATUS_CREATED)
 		return error_set(err, EBUSY,
 				 "cannot delete container \"%s\": it is %s; stop it first, or use "
 				 "delete --force",

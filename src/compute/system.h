@@ -42,6 +42,7 @@ struct compute_create {
 	const char *console_socket, *pid_file;
 	enum compute_isolation isolation;
 	unsigned preserve_fds;
+	unsigned listen_fds;         /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container */
 	bool no_pivot, no_new_keyring;
 	bool keep;                   /* run: keep the stopped container */
 	bool detach;                 /* run */

@@ -36,6 +36,7 @@ struct container_create {
 	bool rootless, no_pivot, no_new_keyring;
 	int console_sock;            /* connected; gets the terminal's master; -1 without a terminal */
 	unsigned preserve_fds;       /* descriptors 3 … 3+n-1 stay open in the container */
+	unsigned listen_fds;         /* the first so many of them are sockets passed by sd_listen_fds(3) */
 	/* Init waits at the start socket, for container_start by any command; otherwise
 	 * for container_init_start by this one, through *ret_init. */
 	bool with_socket;
@@ -44,6 +45,9 @@ struct container_create {
 	 * and ready. */
 	int (*record)(const struct container *c, void *data, struct error *err);
 	void *data;
+	/* Told of what is left out without an error; may be NULL. */
+	void (*warn)(const char *message, void *data);
+	void *warn_data;
 };
 
 /* Creates: cgroup, namespaces, mounts, hooks prestart, createRuntime, createContainer; init then waits for
@@ -67,6 +71,8 @@ struct container_exec {
 	int seccomp_cache_fd;
 	int console_sock;
 	unsigned preserve_fds;
+	void (*warn)(const char *message, void *data); /* see struct container_create */
+	void *warn_data;
 };
 
 /* Runs another program in the container. *ret_pid, *ret_pidfd: a child of the caller, which is

@@ -66,7 +66,11 @@ static int plan(struct creation *cr, struct error *err)
 
 	cr->c.id = strdup(create->id);
 	cr->c.bundle = strdup(create->bundle);
-	cr->c.rootfs = spec->root ? path_join(create->bundle, spec->root->path) : strdup("");
+	/* With layers what can be named is the scratch: the overlay is nowhere on the host. */
+	cr->c.rootfs = path_join(create->bundle,
+				 spec->layer_folders.len > 0 ?
+					 spec->layer_folders.items[spec->layer_folders.len - 1] :
+					 spec->root->path);
 	cr->c.cgroup_manager = create->cgroup_manager;
 	if (!cr->c.id || !cr->c.bundle || !cr->c.rootfs)
 		return error_oom(err);
@@ -75,9 +79,16 @@ static int plan(struct creation *cr, struct error *err)
 		r = mount_plan_parse(spec, &cr->mounts, err);
 	if (r == 0)
 		r = sysctl_check(spec, err);
+	if (r == 0 && l)
+		r = netdev_check(&l->net_devices, err);
+	if (r == 0 && l)
+		r = rdt_check(l->intel_rdt, err);
 	if (r == 0)
 		r = process_plan_make(&cr->init.process, spec->process, spec, "process",
 				      create->seccomp_cache_fd, err);
+	if (r == 0 && !(l && l->namespaces[OCI_NS_USER].present))
+		r = process_warn_caps(&cr->init.process, "process", create->warn,
+				      create->warn_data, err);
 	if (r < 0)
 		return r;
 	if (create->cgroup_manager == CGROUP_DISABLED)
@@ -123,6 +134,11 @@ static int make_cgroup(struct creation *cr, struct error *err)
 	r = cgroup_create(cr->cgroup, l ? l->resources : NULL, err);
 	if (r < 0)
 		return r;
+	if (cgroup_is_absent(cr->cgroup)) {
+		cgroup_free(TAKE_PTR(cr->cgroup));
+		free(TAKE_PTR(cr->c.cgroup_path));
+		return 0;
+	}
 	cr->cgroup_made = true;
 	cr->c.cgroup_freezer = copy(cgroup_freezer_dir(cr->cgroup));
 	return cgroup_open_enter(cr->cgroup, err);
@@ -154,6 +170,7 @@ static int prepare_init(struct creation *cr, struct error *err)
 	in->any_join = joins_any(&cr->namespaces);
 	in->process.is_init = true;
 	in->process.preserve_fds = create->preserve_fds;
+	in->process.listen_fds = create->listen_fds;
 	in->process.console_sock = create->console_sock;
 	in->process.rlimits_by_parent =
 		in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;

@@ -49,6 +49,17 @@ static int end_init(const struct container *c, struct error *err)
 	return 0;
 }
 
+/* Then the kernel kills all of it when init ends (pid_namespaces(7)). */
+static bool own_pid_namespace(const struct container *c, const struct oci_spec *spec)
+{
+	const struct oci_namespace *ns;
+
+	if (c->pid == 0 || !spec || !spec->linux_)
+		return false;
+	ns = &spec->linux_->namespaces[OCI_NS_PID];
+	return ns->present && !ns->path;
+}
+
 int container_destroy(const struct container *c, const struct oci_spec *spec, int state_fd,
 		      struct error *err)
 {
@@ -69,8 +80,10 @@ int container_destroy(const struct container *c, const struct oci_spec *spec, in
 	r = end_init(c, err);
 	if (r < 0)
 		return r;
-	/* What shares our pid namespace, or was left by a killed create, did not die with init. */
-	if (cg)
+	/* What shares a pid namespace with others, or was left by a killed create, did not die with init. */
+	if (cg && !own_pid_namespace(c, spec))
+		r = cgroup_signal_all(cg, SIGKILL, err);
+	if (r == 0 && cg)
 		r = cgroup_destroy(cg, END_TIMEOUT_MS, err);
 	if (r == 0 && c->rdt_made && spec && spec->linux_ && spec->linux_->intel_rdt)
 		r = rdt_remove(spec->linux_->intel_rdt, c->id, c->rdt_made, err);

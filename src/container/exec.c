@@ -89,7 +89,7 @@ static int child_run(struct execution *ex, struct error *err)
 	if (r == 0)
 		r = process_find(&ex->process, err);
 	if (r == 0)
-		r = process_add_home(&ex->process, &ex->fs, err);
+		r = process_complete_env(&ex->process, &ex->fs, err);
 	if (r == 0 && ex->cgroup)
 		r = cgroup_enter_memory(ex->cgroup, err);
 	if (r == 0)
@@ -131,6 +131,8 @@ static int prepare(struct execution *ex, struct error *err)
 	if (r == 0)
 		r = process_plan_make(&ex->process, exec->process, exec->spec, "process",
 				      exec->seccomp_cache_fd, err);
+	if (r == 0 && !(ex->flags & CLONE_NEWUSER))
+		r = process_warn_caps(&ex->process, "process", exec->warn, exec->warn_data, err);
 	if (r < 0)
 		return r;
 	ex->process.preserve_fds = exec->preserve_fds;

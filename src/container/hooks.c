@@ -108,3 +108,19 @@ int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct
 	}
 	return 0;
 }
+
+void hooks_run_poststop(const struct oci_spec *spec, const struct hook_state *state,
+			void (*warn)(const char *message, void *data), void *data)
+{
+	const struct oci_hook_list *list = &spec->hooks[OCI_HOOK_POSTSTOP];
+	_cleanup_free_ char *input = list->len > 0 ? state_text(state) : NULL;
+
+	for (size_t i = 0; input && i < list->len; i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+
+		if (run_one(&list->items[i], input, -1, &err) == 0 || !warn)
+			continue;
+		(void)error_wrap(&err, -err.code, "%s[%zu]", names[OCI_HOOK_POSTSTOP], i);
+		warn(error_text(&err), data);
+	}
+}

@@ -17,6 +17,9 @@ struct hook_state {
  * directory (the bundle; -1: keep). */
 int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct hook_state *state,
 	      int cwd_fd, struct error *err);
+/* The poststop hooks: one that fails is told to warn and the rest are run all the same. warn may be NULL. */
+void hooks_run_poststop(const struct oci_spec *spec, const struct hook_state *state,
+			void (*warn)(const char *message, void *data), void *data);
 /* "hooks.createRuntime" */
 const char *hook_kind_name(enum oci_hook_kind kind);
 /* Whether there is any of that kind. */

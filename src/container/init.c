@@ -37,7 +37,7 @@ static int join(struct init *in, struct error *err)
 			return r;
 	}
 	/* With unmapped ids this cannot be, and the namespace's owner does without. */
-	if (in->new_userns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) && errno != EINVAL)
+	if (in->fs.userns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) && errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
@@ -79,7 +79,8 @@ static int build_root(struct init *in, struct error *err)
 	bool joined = in->namespaces->join_fd[OCI_NS_MOUNT] >= 0;
 	int r = 0;
 
-	if (in->new_mntns)
+	/* A mount namespace that was joined has its root already. */
+	if (!joined)
 		r = rootfs_setup(&in->fs, err);
 	if (r < 0)
 		return r;
@@ -94,7 +95,6 @@ static int build_root(struct init *in, struct error *err)
 	r = run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "creating", err);
 	if (r < 0)
 		return r;
-	/* A mount namespace that was joined has its root already. */
 	if (!joined)
 		return rootfs_pivot(&in->fs, err);
 	in->fs.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -138,7 +138,7 @@ static int finish_root(struct init *in, struct error *err)
 	if (r == 0)
 		r = process_find(&in->process, err);
 	if (r == 0)
-		r = process_add_home(&in->process, &in->fs, err);
+		r = process_complete_env(&in->process, &in->fs, err);
 	return r;
 }
 
@@ -182,8 +182,12 @@ static int wait_for_start(struct init *in, struct error *err)
 
 static int wait_until_started(struct init *in, struct error *err)
 {
-	int r = sync_send(in->sync, SYNC_READY, 0);
+	int r;
 
+	/* From here the end of the conversation tells that the runtime was killed; it may end by itself
+	 * as soon as it has sent COMMIT. */
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	r = sync_send(in->sync, SYNC_READY, 0);
 	if (r < 0)
 		return error_sys(err, -r, "report to the runtime");
 	if (in->listen < 0)
@@ -192,7 +196,6 @@ static int wait_until_started(struct init *in, struct error *err)
 	if (r < 0)
 		return r;
 	die_when_told();
-	(void)prctl(PR_SET_PDEATHSIG, 0);
 	in->sync = close_fd(in->sync);
 	return wait_for_start(in, err);
 }

@@ -24,16 +24,17 @@
 
 static const struct {
 	int flag;
-	const char *file, *children;
+	const char *file; /* in /proc/PID/ns */
+	const char *name; /* in linux.namespaces */
 } kinds[OCI_NS_KINDS] = {
-	[OCI_NS_PID] = { CLONE_NEWPID, "pid", "pid_for_children" },
-	[OCI_NS_NETWORK] = { CLONE_NEWNET, "net", NULL },
-	[OCI_NS_MOUNT] = { CLONE_NEWNS, "mnt", NULL },
-	[OCI_NS_IPC] = { CLONE_NEWIPC, "ipc", NULL },
-	[OCI_NS_UTS] = { CLONE_NEWUTS, "uts", NULL },
-	[OCI_NS_USER] = { CLONE_NEWUSER, "user", NULL },
-	[OCI_NS_CGROUP] = { CLONE_NEWCGROUP, "cgroup", NULL },
-	[OCI_NS_TIME] = { CLONE_NEWTIME, "time", "time_for_children" },
+	[OCI_NS_PID] = { CLONE_NEWPID, "pid", "pid" },
+	[OCI_NS_NETWORK] = { CLONE_NEWNET, "net", "network" },
+	[OCI_NS_MOUNT] = { CLONE_NEWNS, "mnt", "mount" },
+	[OCI_NS_IPC] = { CLONE_NEWIPC, "ipc", "ipc" },
+	[OCI_NS_UTS] = { CLONE_NEWUTS, "uts", "uts" },
+	[OCI_NS_USER] = { CLONE_NEWUSER, "user", "user" },
+	[OCI_NS_CGROUP] = { CLONE_NEWCGROUP, "cgroup", "cgroup" },
+	[OCI_NS_TIME] = { CLONE_NEWTIME, "time", "time" },
 };
 
 int namespace_flag(enum oci_namespace_kind kind)
@@ -52,14 +53,15 @@ static int open_joined(enum oci_namespace_kind kind, const char *path, int *ret,
 	int type;
 
 	if (fd < 0)
-		return error_sys(err, errno, "linux.namespaces: %s namespace %s", kinds[kind].file,
+		return error_sys(err, errno, "linux.namespaces: %s namespace %s", kinds[kind].name,
 				 path);
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
-		return error_set(err, EINVAL, "linux.namespaces: %s is not a namespace", path);
+		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is not a namespace",
+				 kinds[kind].name, path);
 	if (type != kinds[kind].flag)
-		return error_set(err, EINVAL, "linux.namespaces: %s is not a %s namespace", path,
-				 kinds[kind].file);
+		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is of another kind",
+				 kinds[kind].name, path);
 	*ret = TAKE_FD(fd);
 	return 0;
 }

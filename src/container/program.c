@@ -167,23 +167,34 @@ static char *lookup_home(struct rootfs *fs, uint32_t uid)
 	return line;
 }
 
-int process_add_home(struct process_plan *plan, struct rootfs *fs, struct error *err)
+int process_complete_env(struct process_plan *plan, struct rootfs *fs, struct error *err)
 {
-	struct strv env = plan->env, *to = &plan->env;
+	struct strv env = plan->env;
+	size_t n = 0;
 	char **items;
 
-	if (env_value(&env, "HOME"))
-		return 0;
-	plan->home = lookup_home(fs, plan->oci->user.uid);
-	/* Freed by the execve that follows; the child has no other way out than _exit. */
-	items = calloc(env.len + 2, sizeof(*items));
-	if (!plan->home || !items) {
-		free(items);
-		return error_oom(err);
+	if (!env_value(&env, "HOME")) {
+		plan->added[n] = lookup_home(fs, plan->oci->user.uid);
+		if (!plan->added[n++])
+			return error_oom(err);
 	}
+	if (plan->listen_fds > 0) {
+		/* The program is what the pid must name: pid 1 of its namespace, or as it comes. */
+		if (asprintf(&plan->added[n++], "LISTEN_FDS=%u", plan->listen_fds) < 0 ||
+		    asprintf(&plan->added[n++], "LISTEN_PID=%d", (int)getpid()) < 0) {
+			plan->added[n - 1] = NULL;
+			return error_oom(err);
+		}
+	}
+	if (n == 0)
+		return 0;
+	/* Freed by the execve that follows; the child has no other way out than _exit. */
+	items = calloc(env.len + n + 1, sizeof(*items));
+	if (!items)
+		return error_oom(err);
 	if (env.len > 0)
 		memcpy(items, env.items, env.len * sizeof(*items));
-	items[env.len] = plan->home;
-	*to = (struct strv){ .items = items, .len = env.len + 1 };
+	memcpy(items + env.len, plan->added, n * sizeof(*items));
+	plan->env = (struct strv){ .items = items, .len = env.len + n };
 	return 0;
 }

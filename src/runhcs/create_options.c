@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runhcs/create_options.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "runhcs/number.h"
 
 /* More than any caller passes; the descriptors must be open anyway. */
@@ -16,8 +20,32 @@ int preserve_fds_parse(const char *text, unsigned *ret, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	for (int fd = 3; fd < 3 + (int)n; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		/* What is close-on-exec is ours, opened at a number that was free. */
+		if (flags < 0 || flags & FD_CLOEXEC)
+			return error_set(err, EBADF, "--preserve-fds %s: descriptor %d is not open",
+					 text, fd);
+	}
 	*ret = (unsigned)n;
 	return 0;
+}
+
+/* Sockets that a service manager passed to us are meant for the container: sd_listen_fds(3). */
+static int listen_fds_parse(unsigned *ret, struct error *err)
+{
+	const char *text = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint64_t n;
+	int r;
+
+	*ret = 0;
+	if (!text || !pid || strtol(pid, NULL, 10) != getpid())
+		return 0;
+	r = option_unsigned("LISTEN_FDS", text, 0, PRESERVE_FDS_MAX, &n, err);
+	if (r == 0)
+		*ret = (unsigned)n;
+	return r;
 }
 
 int pidfd_socket_refuse(const char *path, struct error *err)
@@ -52,5 +80,9 @@ int create_options_apply(const struct create_options *options, const struct invo
 		return error_set(err, EINVAL,
 				 "--isolation is process, hyperv, vm or default, not \"%s\"",
 				 options->isolation);
-	return preserve_fds_parse(options->preserve_fds, &ret->preserve_fds, err);
+	r = preserve_fds_parse(options->preserve_fds, &ret->preserve_fds, err);
+	if (r == 0)
+		r = listen_fds_parse(&ret->listen_fds, err);
+	ret->preserve_fds += ret->listen_fds;
+	return r;
 }

@@ -459,3 +459,11 @@ int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, stru
 	journal_free(journal);
 	return r;
 }
+
+bool cgroup_is_absent(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (!cg->h[i].absent)
+			return false;
+	return cg->manager == CGROUP_CGROUPFS;
+}

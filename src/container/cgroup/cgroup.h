@@ -39,6 +39,9 @@ const char *cgroup_scope(const struct cgroup *cg);
  * the scope needs a process, see cgroup_attach. An existing cgroup with processes in it is refused
  * (-EBUSY), an existing empty one is used. Undoes what it made when it fails. */
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
+/* After cgroup_create: nothing could be made (an ordinary user without delegated cgroups), and there is nothing to
+ * store, join or remove. */
+bool cgroup_is_absent(const struct cgroup *cg);
 /* A directory for CLONE_INTO_CGROUP, or -1 where there is no cgroup2 or systemd makes it later.
  * Borrowed. Pure v2 and v2 beside v1: cgroup_enter is needed either way and does what is left. */
 int cgroup_clone_fd(struct cgroup *cg);
