@@ -691,22 +691,26 @@ static void a_parent_with_processes_is_named(void **state)
 /* v2 only: processes cannot be below a cgroup that is threaded. */
 static void a_threaded_parent_is_named(void **state)
 {
-	struct oci_resources none = { 0 };
-	_cleanup_cgroup_ struct cgroup *parent = make("threads", &none), *cg = NULL;
+	_cleanup_cgroup_ struct cgroup *probe = load_root(), *cg = NULL;
 	_cleanup_error_ struct error failed = ERROR_INIT;
-	struct hierarchy *v2 = cgroup_find_v2(parent);
+	char path[128], dir[256];
+	struct cgroup_options options = { .manager = CGROUP_CGROUPFS, .id = "box", .path = path };
 
 	(void)state;
-	if (parent->unified) {
-		CHECK(file_write(hierarchy_dir(v2), "cgroup.type", "threaded", 8) == 0
-			      ? 0
-			      : error_set(err, EIO, "cgroup.type"));
-		cg = plan("threads/box", &none);
-		if (cgroup_create(cg, &none, &failed) == 0)
-			assert_true(cgroup_attach(cg, getpid(), &none, &failed) < 0);
-		assert_non_null(strstr(error_text(&failed), "threaded"));
-	}
-	CHECK(cgroup_destroy(parent, 1000, err));
+	if (!probe->unified)
+		return;
+	snprintf(path, sizeof(path), "%s-threads/box", prefix);
+	snprintf(dir, sizeof(dir), "%s%s-threads", probe->h[0].mountpoint, prefix);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	strcat(dir, "/cgroup.type");
+	assert_int_equal(file_write(AT_FDCWD, dir, "threaded", 8), 0);
+	CHECK(cgroup_plan(&options, NULL, &cg, err));
+	if (cgroup_create(cg, NULL, &failed) == 0)
+		assert_true(cgroup_attach(cg, getpid(), NULL, &failed) < 0);
+	assert_non_null(strstr(error_text(&failed), "threaded"));
+	CHECK(cgroup_destroy(cg, 1000, err));
+	*strrchr(dir, '/') = 0;
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static int remove_prefix(void **state)
