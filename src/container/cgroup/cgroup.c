@@ -218,6 +218,15 @@ static void read_v2_controllers(struct cgroup *cg)
 		h->controllers = controllers_from_list(list);
 }
 
+static unsigned v1_controllers(const struct cgroup *cg)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < cg->n; i++)
+		bits |= cg->h[i].v2 ? 0 : cg->h[i].controllers;
+	return bits;
+}
+
 static int make_list(struct cgroup *cg)
 {
 	cg->list = calloc(cg->n ? cg->n : 1, sizeof(*cg->list));
@@ -256,7 +265,8 @@ int cgroup_plan(const struct cgroup_options *options, const struct oci_resources
 	if (!cg->id)
 		return error_oom(err);
 	/* Beside v1, three system calls are saved where nobody asks for what v1 has not. */
-	if (cg->unified || (cgroup_wanted(resources) & ~0u) != 0)
+	if (cg->unified || (cgroup_wanted(resources) & ~v1_controllers(cg)) ||
+	    (resources && resources->unified.len > 0))
 		read_v2_controllers(cg);
 	if (cg->manager == CGROUP_SYSTEMD)
 		r = plan_systemd(cg, options, err);

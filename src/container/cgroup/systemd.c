@@ -18,7 +18,9 @@
 
 bool systemd_is_user(const struct cgroup *cg)
 {
-	return cg->rootless || geteuid() != 0;
+	/* A loaded one tells by where it is. */
+	return cg->rootless || geteuid() != 0 ||
+	       (cg->loaded && cg->path && strstr(cg->path, "/user@"));
 }
 
 int systemd_add(json_t *properties, const char *name, const char *signature, json_t *value)

@@ -364,8 +364,10 @@ static void an_oom_kill_is_told(void **state)
 	assert_int_equal(stats.memory.limit, 16 * MIB);
 	cgroup_stats_done(&stats);
 	CHECK(cgroup_destroy(cg, 1000, err));
-	assert_int_equal(poll(&pfd, 1, 5000), 1);
-	(void)cgroup_oom_drain(fd, &gone);
+	if (!cg->unified) { /* v2 tells nobody */
+		assert_int_equal(poll(&pfd, 1, 5000), 1);
+		(void)cgroup_oom_drain(fd, &gone);
+	}
 	assert_int_equal(cgroup_oom_count(cg, &count, &failed), -ENOENT);
 	close(fd);
 }
@@ -629,6 +631,88 @@ static void unified_keys_are_honoured_or_named(void **state)
 	expect_gone(cg);
 }
 
+/* As loaded, so with what every hierarchy has. */
+static struct cgroup *load_root(void)
+{
+	struct cgroup *cg = NULL;
+
+	CHECK(cgroup_load(CGROUP_CGROUPFS, prefix, NULL, NULL, &cg, err));
+	return cg;
+}
+
+static void hugepages_are_limited_where_the_controller_is(void **state)
+{
+	struct oci_hugepage_limit limit = { .page_size = (char *)"2MB", .limit = 4 * MIB };
+	struct oci_hugepage_limit bad = { .page_size = (char *)"../2MB", .limit = 1 };
+	struct oci_resources res = { .hugepage_limits = { &limit, 1 } };
+	struct oci_resources wrong = { .hugepage_limits = { &bad, 1 } };
+	_cleanup_cgroup_ struct cgroup *probe = load_root(), *cg = NULL, *refused = NULL;
+	_cleanup_error_ struct error failed = ERROR_INIT;
+	struct cgroup_stats stats = { 0 };
+
+	(void)state;
+	/* What it says where there is none is among the parse tests. */
+	if (!cgroup_find(probe, CONTROLLER_HUGETLB) ||
+	    access("/sys/kernel/mm/hugepages/hugepages-2048kB", F_OK) < 0)
+		return;
+	cg = make("huge", &res);
+	expect_text(cg, CONTROLLER_HUGETLB, "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max", "4194304",
+		    "4194304");
+	assert_int_equal(status_of(spawn(cg, &res, do_nothing)), 7);
+	CHECK(cgroup_read_stats(cg, &stats, err));
+	assert_true(stats.hugetlb_len >= 1);
+	cgroup_stats_done(&stats);
+	CHECK(cgroup_destroy(cg, 1000, err));
+	refused = plan("huge", &wrong);
+	assert_int_equal(cgroup_create(refused, &wrong, &failed), -EINVAL);
+	assert_non_null(strstr(error_text(&failed), "linux.resources.hugepageLimits[0].pageSize"));
+}
+
+/* v2 only: "no internal processes". */
+static void a_parent_with_processes_is_named(void **state)
+{
+	struct oci_resources none = { 0 }, res = { .pids_limit = { true, 5 } };
+	_cleanup_cgroup_ struct cgroup *parent = make("inner", &none), *cg = NULL;
+	_cleanup_error_ struct error failed = ERROR_INIT;
+	pid_t pid = spawn(parent, &none, sleep_for_ever);
+
+	(void)state;
+	if (parent->unified) {
+		cg = plan("inner/box", &res);
+		assert_int_equal(cgroup_create(cg, &res, &failed), -EBUSY);
+		assert_int_equal(strncmp(error_text(&failed), "linux.resources.pids.limit: ", 28), 0);
+		assert_non_null(strstr(error_text(&failed), "/inner"));
+	}
+	CHECK(cgroup_signal_all(parent, SIGKILL, err));
+	(void)status_of(pid);
+	CHECK(cgroup_destroy(parent, 1000, err));
+}
+
+/* v2 only: processes cannot be below a cgroup that is threaded. */
+static void a_threaded_parent_is_named(void **state)
+{
+	_cleanup_cgroup_ struct cgroup *probe = load_root(), *cg = NULL;
+	_cleanup_error_ struct error failed = ERROR_INIT;
+	char path[128], dir[256];
+	struct cgroup_options options = { .manager = CGROUP_CGROUPFS, .id = "box", .path = path };
+
+	(void)state;
+	if (!probe->unified)
+		return;
+	snprintf(path, sizeof(path), "%s-threads/box", prefix);
+	snprintf(dir, sizeof(dir), "%s%s-threads", probe->h[0].mountpoint, prefix);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	strcat(dir, "/cgroup.type");
+	assert_int_equal(file_write(AT_FDCWD, dir, "threaded", 8), 0);
+	CHECK(cgroup_plan(&options, NULL, &cg, err));
+	if (cgroup_create(cg, NULL, &failed) == 0)
+		assert_true(cgroup_attach(cg, getpid(), NULL, &failed) < 0);
+	assert_non_null(strstr(error_text(&failed), "threaded"));
+	CHECK(cgroup_destroy(cg, 1000, err));
+	*strrchr(dir, '/') = 0;
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static int remove_prefix(void **state)
 {
 	_cleanup_cgroup_ struct cgroup *cg = NULL;
@@ -675,6 +759,9 @@ int main(void)
 		cmocka_unit_test(parents_are_made_by_several_at_once),
 		cmocka_unit_test(bad_paths_are_refused),
 		cmocka_unit_test(unified_keys_are_honoured_or_named),
+		cmocka_unit_test(hugepages_are_limited_where_the_controller_is),
+		cmocka_unit_test(a_parent_with_processes_is_named),
+		cmocka_unit_test(a_threaded_parent_is_named),
 	};
 
 	snprintf(prefix, sizeof(prefix), "/hcs-test-%d", getpid());
