@@ -110,9 +110,9 @@ static void note_refused(struct hierarchy *h, const char *dir, unsigned bits, in
 	h->refused_at = strdup(dir);
 }
 
-/* Only a cgroup without processes of its own may share out controllers, the root excepted, which has
- * no cgroup.type. The kernel does not say so for cpu, cpuset and pids: it would make a threaded domain
- * of it, in which no container can live. */
+/* Only a cgroup without processes of its own may share out controllers, the root excepted, which
+ * has no cgroup.type. The kernel does not say so for cpu, cpuset and pids: it would make a threaded
+ * domain of it, in which no container can live. */
 static bool may_share_out(const char *dir_name)
 {
 	_cleanup_close_ int dir = open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -221,16 +221,20 @@ static int make_levels(struct hierarchy *h)
 static int make_error(const struct hierarchy *h, int r, struct error *err)
 {
 	if (r == -EOPNOTSUPP && h->v2)
-		return error_set(err, EOPNOTSUPP,
-				 "cannot make cgroup %s: a cgroup above it is threaded, which holds no "
-				 "containers; choose another linux.cgroupsPath",
-				 h->dir);
+		return error_set(
+			err, EOPNOTSUPP,
+			"cannot make cgroup %s: a cgroup above it is threaded, which holds no "
+			"containers; choose another linux.cgroupsPath",
+			h->dir);
 	if (r == -EAGAIN && h->v2)
-		return error_set(err, EAGAIN,
-				 "cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
-				 "a cgroup above it is reached", h->dir);
+		return error_set(
+			err, EAGAIN,
+			"cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
+			"a cgroup above it is reached",
+			h->dir);
 	if (r == -ENOSPC)
-		return error_set(err, ENOSPC, "cannot make cgroup %s: the kernel allows no more cgroups",
+		return error_set(err, ENOSPC,
+				 "cannot make cgroup %s: the kernel allows no more cgroups",
 				 h->dir);
 	return error_sys(err, -r, "cannot make cgroup %s", h->dir);
 }
@@ -263,7 +267,8 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 	if (r == -EEXIST && !may_be_used && is_busy(h->dir))
 		return error_set(err, EBUSY,
 				 "cgroup %s has processes in it already; choose another "
-				 "linux.cgroupsPath or end them", h->dir);
+				 "linux.cgroupsPath or end them",
+				 h->dir);
 	if (r == -EEXIST)
 		r = 0;
 	if (is_denied(r) && cg->rootless) {
@@ -276,9 +281,15 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 int hierarchy_make(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,
 		   struct error *err)
 {
-	int r = make_directory(cg, h, false, err);
+	int r;
 
-	return r < 0 || h->absent ? r : fit_out(cg, h, res, err);
+	if (h->ready)
+		return 0;
+	r = make_directory(cg, h, false, err);
+	if (r == 0 && !h->absent)
+		r = fit_out(cg, h, res, err);
+	h->ready = r == 0;
+	return r;
 }
 
 int hierarchy_join(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,
