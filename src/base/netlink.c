@@ -55,7 +55,10 @@ static int open_elsewhere(void *arg)
 int netlink_open_in(struct netlink *nl, int family, int netns_fd)
 {
 	struct elsewhere e = {
-		.nl = nl, .family = family, .netns_fd = netns_fd, .result = -ECHILD,
+		.nl = nl,
+		.family = family,
+		.netns_fd = netns_fd,
+		.result = -ECHILD,
 	};
 	_cleanup_free_ char *stack = malloc(CHILD_STACK);
 	pid_t child;
@@ -64,7 +67,8 @@ int netlink_open_in(struct netlink *nl, int family, int netns_fd)
 		return -ENOMEM;
 	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the stack is
 	 * aligned as any ABI wants, since malloc's result and the size are. */
-	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK, &e);
+	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK,
+		      &e);
 	if (child < 0)
 		return -errno;
 	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
@@ -214,7 +218,9 @@ static void take_message(struct exchange *x, const struct nlmsghdr *header)
 			take_why(header, data, len, x->ret_why);
 	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE && x->reader && x->result == 0) {
 		const struct netlink_message message = {
-			.type = header->nlmsg_type, .data = data, .len = len,
+			.type = header->nlmsg_type,
+			.data = data,
+			.len = len,
 		};
 
 		code = x->reader(&message, x->data);

@@ -44,7 +44,8 @@ static int send_signal(const struct stored *s, int sig, bool all, struct error *
 	pidfd = pid_open(c->pid, c->pid_start);
 	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, sig);
 	if (r == -ESRCH)
-		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running", c->id);
+		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running",
+				 c->id);
 	if (r < 0)
 		return error_sys(err, -r, "signal container \"%s\"", c->id);
 	/* A frozen process takes SIGKILL at once on cgroup v2, but on v1 only when it is thawed. */

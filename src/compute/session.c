@@ -145,7 +145,8 @@ static void forward_signals(struct session *s, pid_t pid, int pidfd, int master)
 			continue;
 		}
 		/* From the kernel for our own sake, not sent to the container. */
-		if (sig == SIGPIPE || sig == SIGURG || ((sig == SIGTTIN || sig == SIGTTOU) && s->raw))
+		if (sig == SIGPIPE || sig == SIGURG ||
+		    ((sig == SIGTTIN || sig == SIGTTOU) && s->raw))
 			continue;
 		(void)pidfd_kill(pidfd, sig);
 	}
@@ -194,7 +195,8 @@ static int loop(struct session *s, pid_t pid, int pidfd, struct relays *rs, stru
 		if (rs->master >= 0) {
 			bool in = relay_has(&rs->in), out = relay_has(&rs->out);
 
-			p[0] = (struct pollfd){ .fd = in || rs->in.over ? -1 : 0, .events = POLLIN };
+			p[0] = (struct pollfd){ .fd = in || rs->in.over ? -1 : 0,
+						.events = POLLIN };
 			p[1] = (struct pollfd){ .fd = rs->out.over ? -1 : rs->master,
 						.events = (short)((out ? 0 : POLLIN) |
 								  (in ? POLLOUT : 0)) };

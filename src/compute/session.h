@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 struct session {
-	int signal_fd;        /* owned */
+	int signal_fd; /* owned */
 	sigset_t old_mask;
 	bool masked, raw;
 	struct termios old_termios;

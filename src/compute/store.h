@@ -13,8 +13,8 @@
 #include "container/container.h"
 
 struct stored {
-	int dir_fd;                 /* of <root>/<id>, owned */
-	struct container container; /* pid 0: creating, or creating was killed */
+	int dir_fd;                          /* of <root>/<id>, owned */
+	struct container container;          /* pid 0: creating, or creating was killed */
 	char *created, *owner, *oci_version; /* owned */
 	enum compute_isolation isolation;
 };

@@ -34,9 +34,9 @@ struct container_create {
 	int seccomp_cache_fd;        /* -1: none */
 	enum cgroup_manager cgroup_manager;
 	bool rootless, no_pivot, no_new_keyring;
-	int console_sock;            /* connected; gets the terminal's master; -1 without a terminal */
-	unsigned preserve_fds;       /* descriptors 3 … 3+n-1 stay open in the container */
-	unsigned listen_fds;         /* the first so many of them are sockets passed by sd_listen_fds(3) */
+	int console_sock;      /* connected; gets the terminal's master; -1 without a terminal */
+	unsigned preserve_fds; /* descriptors 3 … 3+n-1 stay open in the container */
+	unsigned listen_fds; /* the first so many of them are sockets passed by sd_listen_fds(3) */
 	/* Init waits at the start socket, for container_start by any command; otherwise
 	 * for container_init_start by this one, through *ret_init. */
 	bool with_socket;

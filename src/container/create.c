@@ -68,9 +68,9 @@ static int plan(struct creation *cr, struct error *err)
 	cr->c.bundle = strdup(create->bundle);
 	/* With layers what can be named is the scratch: the overlay is nowhere on the host. */
 	cr->c.rootfs = path_join(create->bundle,
-				 spec->layer_folders.len > 0 ?
-					 spec->layer_folders.items[spec->layer_folders.len - 1] :
-					 spec->root->path);
+				 spec->layer_folders.len > 0
+					 ? spec->layer_folders.items[spec->layer_folders.len - 1]
+					 : spec->root->path);
 	cr->c.cgroup_manager = create->cgroup_manager;
 	if (!cr->c.id || !cr->c.bundle || !cr->c.rootfs)
 		return error_oom(err);
@@ -87,8 +87,8 @@ static int plan(struct creation *cr, struct error *err)
 		r = process_plan_make(&cr->init.process, spec->process, spec, "process",
 				      create->seccomp_cache_fd, err);
 	if (r == 0 && !(l && l->namespaces[OCI_NS_USER].present))
-		r = process_warn_caps(&cr->init.process, "process", create->warn,
-				      create->warn_data, err);
+		r = process_warn_caps(&cr->init.process, "process", create->warn, create->warn_data,
+				      err);
 	if (r < 0)
 		return r;
 	if (create->cgroup_manager == CGROUP_DISABLED)
@@ -172,8 +172,7 @@ static int prepare_init(struct creation *cr, struct error *err)
 	in->process.preserve_fds = create->preserve_fds;
 	in->process.listen_fds = create->listen_fds;
 	in->process.console_sock = create->console_sock;
-	in->process.rlimits_by_parent =
-		in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;
+	in->process.rlimits_by_parent = in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;
 	in->wait_go = in->new_userns || create->cgroup_manager == CGROUP_SYSTEMD ||
 		      (l && (l->net_devices.len > 0 || l->intel_rdt)) ||
 		      spec->process->oom_score_adj.set;
@@ -213,8 +212,8 @@ static int equip(struct creation *cr, struct error *err)
 
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 		netns = open(path, O_RDONLY | O_CLOEXEC);
-		r = netns < 0 ? error_sys(err, errno, "open %s", path) :
-				netdev_move(&l->net_devices, netns, err);
+		r = netns < 0 ? error_sys(err, errno, "open %s", path)
+			      : netdev_move(&l->net_devices, netns, err);
 	}
 	if (r == 0 && l && l->intel_rdt)
 		r = rdt_apply(l->intel_rdt, create->id, pid, &cr->c.rdt_made, err);

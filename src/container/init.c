@@ -57,7 +57,8 @@ static int join(struct init *in, struct error *err)
 	return 0;
 }
 
-static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status, struct error *err)
+static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status,
+		     struct error *err)
 {
 	const struct oci_spec *spec = in->create->spec;
 	struct hook_state state = {

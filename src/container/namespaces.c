@@ -57,10 +57,12 @@ static int open_joined(enum oci_namespace_kind kind, const char *path, int *ret,
 				 path);
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is not a namespace",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is not a namespace",
 				 kinds[kind].name, path);
 	if (type != kinds[kind].flag)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is of another kind",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is of another kind",
 				 kinds[kind].name, path);
 	*ret = TAKE_FD(fd);
 	return 0;
@@ -140,9 +142,10 @@ static int explain_clone(struct error *err, int code, uint64_t flags)
 				 "make the user namespace (is it allowed to this user? see "
 				 "/proc/sys/user/max_user_namespaces)");
 	if (code == EPERM)
-		return error_sys(err, code,
-				 "make the namespaces (an ordinary user needs a user namespace among "
-				 "linux.namespaces: see spec --rootless)");
+		return error_sys(
+			err, code,
+			"make the namespaces (an ordinary user needs a user namespace among "
+			"linux.namespaces: see spec --rootless)");
 	if (code == ENOSPC)
 		return error_sys(err, code, "make the namespaces (limits: /proc/sys/user/max_*)");
 	return error_sys(err, code, "make the namespaces");
@@ -164,8 +167,8 @@ static bool needs_stage(const struct namespace_plan *plan)
  * others, since it takes our root away. */
 static int join_all(const struct namespace_plan *plan, struct error *err)
 {
-	static const enum oci_namespace_kind order[] = { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_IPC,
-							 OCI_NS_UTS, OCI_NS_CGROUP, OCI_NS_TIME,
+	static const enum oci_namespace_kind order[] = { OCI_NS_PID,  OCI_NS_NETWORK, OCI_NS_IPC,
+							 OCI_NS_UTS,  OCI_NS_CGROUP,  OCI_NS_TIME,
 							 OCI_NS_MOUNT };
 	bool again[ARRAY_SIZE(order)] = { false };
 	int user = plan->join_fd[OCI_NS_USER];
@@ -272,7 +275,8 @@ static pid_t stage_result(int report, int *ret_pidfd, struct error *err)
 	if (len != (ssize_t)sizeof(pid)) {
 		int r = sync_receive(report, NULL, err);
 
-		return r < 0 ? r : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
+		return r < 0 ? r
+			     : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
 	}
 	len = fd_receive(report, &pid, sizeof(pid), &fd, &n);
 	if (len != (ssize_t)sizeof(pid) || n != 1)

@@ -10,9 +10,9 @@
 #include "oci/spec.h"
 
 struct namespace_plan {
-	int new_flags;               /* CLONE_NEW* to make, CLONE_NEWCGROUP and CLONE_NEWTIME apart */
+	int new_flags; /* CLONE_NEW* to make, CLONE_NEWCGROUP and CLONE_NEWTIME apart */
 	bool new_cgroup, new_time;
-	int join_fd[OCI_NS_KINDS];   /* namespaces given by path, -1: none; owned */
+	int join_fd[OCI_NS_KINDS]; /* namespaces given by path, -1: none; owned */
 	const struct oci_linux *linux_;
 };
 

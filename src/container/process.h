@@ -23,12 +23,12 @@ struct process_plan {
 	struct seccomp_filter seccomp;
 	bool has_seccomp;
 	unsigned preserve_fds;
-	unsigned listen_fds;            /* see struct container_create */
-	bool rlimits_by_parent;         /* in a user namespace a hard limit cannot be raised */
-	struct strv env;                /* with what is added here: HOME comes in the child */
-	int console_sock;               /* the terminal's master goes here, -1: none; borrowed */
-	char *path;                     /* found in the child by process_find, owned */
-	char *added[3];                 /* variables added in the child, owned */
+	unsigned listen_fds;    /* see struct container_create */
+	bool rlimits_by_parent; /* in a user namespace a hard limit cannot be raised */
+	struct strv env;        /* with what is added here: HOME comes in the child */
+	int console_sock;       /* the terminal's master goes here, -1: none; borrowed */
+	char *path;             /* found in the child by process_find, owned */
+	char *added[3];         /* variables added in the child, owned */
 };
 
 /* Checks and translates everything that can be without the container. where: JSON path of the

@@ -17,18 +17,19 @@ struct rootfs {
 	/* given by the caller */
 	const struct oci_spec *spec;
 	const struct mount_plan *mounts;
-	const char *path;       /* absolute path of the root directory; unused with layers */
-	const char *bundle;     /* absolute: relative mount sources and layers start here */
-	const struct cgroup *cgroup; /* may be NULL: mounts of type cgroup are then read-only views */
-	bool userns;            /* in a new or joined user namespace: mknod cannot work, bind devices */
-	bool new_netns;         /* sysfs can be mounted only by the owner of the netns */
+	const char *path;   /* absolute path of the root directory; unused with layers */
+	const char *bundle; /* absolute: relative mount sources and layers start here */
+	const struct cgroup
+		*cgroup; /* may be NULL: mounts of type cgroup are then read-only views */
+	bool userns;     /* in a new or joined user namespace: mknod cannot work, bind devices */
+	bool new_netns;  /* sysfs can be mounted only by the owner of the netns */
 	bool new_cgroupns;
-	bool no_pivot;          /* MS_MOVE + chroot, for a root on initramfs */
+	bool no_pivot; /* MS_MOVE + chroot, for a root on initramfs */
 	/* found and kept by rootfs_* */
-	int root_fd;            /* O_PATH of the root mount, -1 before */
-	int proc_fd;            /* a detached procfs of the container's pid namespace, known to be one */
-	int null_fd;            /* O_PATH of the host's /dev/null, checked to be char 1:3 */
-	int *late_ro;           /* mounts that become read-only last: others were made inside them */
+	int root_fd;  /* O_PATH of the root mount, -1 before */
+	int proc_fd;  /* a detached procfs of the container's pid namespace, known to be one */
+	int null_fd;  /* O_PATH of the host's /dev/null, checked to be char 1:3 */
+	int *late_ro; /* mounts that become read-only last: others were made inside them */
 	size_t late_ro_len;
 };
 

@@ -19,9 +19,9 @@ struct seccomp_program {
 struct seccomp_profile {
 	const struct oci_seccomp *oci;
 	uint32_t default_action;
-	uint32_t *archs;   /* SCMP_ARCH_*, native first, each once; owned */
+	uint32_t *archs; /* SCMP_ARCH_*, native first, each once; owned */
 	size_t archs_len;
-	uint32_t *actions; /* of each of oci->syscalls; owned */
+	uint32_t *actions;  /* of each of oci->syscalls; owned */
 	unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
 	bool notify;
 };

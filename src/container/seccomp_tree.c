@@ -19,14 +19,17 @@
 #include <string.h>
 
 #define X32_BIT UINT32_C(0x40000000)
-#define RESIDUE_MAX 96     /* instructions kept for one system call; beyond: the whole filter */
-#define JUMP_MAX 255       /* what the eight bits of a conditional jump reach */
+#define RESIDUE_MAX 96         /* instructions kept for one system call; beyond: the whole filter */
+#define JUMP_MAX 255           /* what the eight bits of a conditional jump reach */
 #define TO_ORIGINAL UINT32_MAX /* a jump to be made to the original filter, behind the tree */
 
 enum subject { SUBJECT_NUMBER, SUBJECT_ARCH, SUBJECT_UNKNOWN };
 
 /* What the accumulator holds. */
-struct accumulator { enum subject subject; uint32_t value; };
+struct accumulator {
+	enum subject subject;
+	uint32_t value;
+};
 
 struct rewriter {
 	const struct seccomp_program *in;
@@ -42,7 +45,10 @@ struct rewriter {
 };
 
 /* A run of numbers with one result, or with instructions of its own. */
-struct leaf { uint32_t first, result; bool residue; };
+struct leaf {
+	uint32_t first, result;
+	bool residue;
+};
 
 static int emit(struct rewriter *w, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
@@ -120,7 +126,8 @@ static int follow(const struct rewriter *w, size_t *pc, struct accumulator *a)
 			if (taken < 0)
 				return taken;
 			*pc += (size_t)(taken ? i->jt : i->jf) + 1;
-		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K) && a->subject == SUBJECT_UNKNOWN) {
+		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K) &&
+			   a->subject == SUBJECT_UNKNOWN) {
 			return 0;
 		} else {
 			return -ENOTSUP;
@@ -270,7 +277,8 @@ static int emit_all(struct rewriter *w, struct leaf *leaves)
 	if (r < 0 || !w->uses_original)
 		return r;
 	for (size_t i = 0; i < w->out->len; i++)
-		if (w->out->insns[i].code == (BPF_JMP | BPF_JA) && w->out->insns[i].k == TO_ORIGINAL)
+		if (w->out->insns[i].code == (BPF_JMP | BPF_JA) &&
+		    w->out->insns[i].k == TO_ORIGINAL)
 			w->out->insns[i].k = (uint32_t)(w->out->len - i - 1);
 	if (w->in->len > BPF_MAXINSNS - w->out->len)
 		return -E2BIG;
@@ -313,8 +321,8 @@ static size_t audit_archs(const struct seccomp_profile *profile, uint32_t *archs
 
 	for (size_t i = 0; i < profile->archs_len; i++) {
 		/* The one SCMP_ARCH_* that is not an AUDIT_ARCH_*. */
-		uint32_t arch = profile->archs[i] == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 :
-								     profile->archs[i];
+		uint32_t arch =
+			profile->archs[i] == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : profile->archs[i];
 		bool known = false;
 
 		for (size_t k = 0; k < n; k++)

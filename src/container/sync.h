@@ -11,15 +11,15 @@
 #include "base/error.h"
 
 enum sync_type {
-	SYNC_GO = 1,    /* → child: maps are written, cgroup joined from outside, devices moved */
-	SYNC_MOUNTED,   /* → runtime: root is put together: hooks prestart and createRuntime now */
+	SYNC_GO = 1,  /* → child: maps are written, cgroup joined from outside, devices moved */
+	SYNC_MOUNTED, /* → runtime: root is put together: hooks prestart and createRuntime now */
 	SYNC_HOOKS_RUN, /* → child */
 	SYNC_READY,     /* → runtime: set up, waiting */
 	SYNC_COMMIT,    /* → child: state is on disk, outlive the runtime and wait for start */
 	SYNC_START,     /* → child */
 	SYNC_LISTENER,  /* → runtime: seccomp notify descriptor, its number in code */
 	SYNC_LISTENER_SENT, /* → child */
-	SYNC_ERROR,     /* → runtime: code, exit status and text of what failed in the child */
+	SYNC_ERROR, /* → runtime: code, exit status and text of what failed in the child */
 };
 
 /* One message in all; text is cut to this. */

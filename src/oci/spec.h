@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 
+/* One line for each short struct, as the spec has it in tables. */
+/* clang-format off */
 struct opt_bool { bool set, value; };
 struct opt_i64 { bool set; int64_t value; };
 struct opt_u64 { bool set; uint64_t value; };
@@ -236,3 +238,4 @@ struct oci_spec {
 	 * its JSON path, for oci_validate to refuse. NULL when there is none. */
 	char *foreign_section;
 };
+/* clang-format on */

@@ -156,7 +156,8 @@ static int plan_cgroupfs(struct cgroup *cg, const struct cgroup_options *o, stru
 	bool given = o->path && *o->path;
 
 	if (given && has_dotdot(o->path))
-		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' must not contain '..'", o->path);
+		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' must not contain '..'",
+				 o->path);
 	parent = given && o->path[0] == '/' ? strdup("") : default_parent(cg);
 	if (!parent || asprintf(&joined, "%s/%s", parent, given ? o->path : o->id) < 0) {
 		joined = NULL;
@@ -183,7 +184,8 @@ static int plan_systemd(struct cgroup *cg, const struct cgroup_options *o, struc
 	if (r == -ENOMEM)
 		return error_oom(err);
 	if (r < 0)
-		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' is no slice name", cg->slice);
+		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' is no slice name",
+				 cg->slice);
 	if (asprintf(&path, "%s/%s", slice_path, cg->scope) < 0) {
 		path = NULL;
 		return error_oom(err);
@@ -454,9 +456,10 @@ int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, stru
 	int r;
 
 	if (cg->manager == CGROUP_DISABLED)
-		return error_set(err, EOPNOTSUPP,
-				 "the container has no cgroup of its own (cgroup manager disabled): "
-				 "it has no limits to update");
+		return error_set(
+			err, EOPNOTSUPP,
+			"the container has no cgroup of its own (cgroup manager disabled): "
+			"it has no limits to update");
 	cgroup_note_absent(cg);
 	journal = journal_new();
 	if (!journal)

@@ -15,10 +15,11 @@ struct cgroup; /* opaque; made by cgroup_plan or cgroup_load, freed by cgroup_fr
 
 struct cgroup_options {
 	enum cgroup_manager manager;
-	const char *path; /* linux.cgroupsPath: absolute, relative, or slice:prefix:name; may be NULL */
-	const char *id;   /* of the container: default path and scope name */
+	const char *
+		path; /* linux.cgroupsPath: absolute, relative, or slice:prefix:name; may be NULL */
+	const char *id;              /* of the container: default path and scope name */
 	const struct oci_spec *spec; /* annotations for systemd properties */
-	bool rootless;    /* no rights are expected: what cannot be made is left out, unless a limit asks for it */
+	bool rootless; /* no rights are expected: what cannot be made is left out, unless a limit asks for it */
 };
 
 /* Finds the hierarchies and works out paths; makes nothing. Refuses by JSON path a path with "..",

@@ -17,9 +17,9 @@ enum device_access { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4, DEVICE
 
 struct device_rule {
 	bool allow;
-	char type;             /* 'a', 'b', 'c' */
-	int64_t major, minor;  /* -1: any */
-	unsigned access;       /* of enum device_access */
+	char type;            /* 'a', 'b', 'c' */
+	int64_t major, minor; /* -1: any */
+	unsigned access;      /* of enum device_access */
 };
 
 struct device_list {

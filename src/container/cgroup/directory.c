@@ -221,16 +221,20 @@ static int make_levels(struct hierarchy *h)
 static int make_error(const struct hierarchy *h, int r, struct error *err)
 {
 	if (r == -EOPNOTSUPP && h->v2)
-		return error_set(err, EOPNOTSUPP,
-				 "cannot make cgroup %s: a cgroup above it is threaded, which holds no "
-				 "containers; choose another linux.cgroupsPath",
-				 h->dir);
+		return error_set(
+			err, EOPNOTSUPP,
+			"cannot make cgroup %s: a cgroup above it is threaded, which holds no "
+			"containers; choose another linux.cgroupsPath",
+			h->dir);
 	if (r == -EAGAIN && h->v2)
-		return error_set(err, EAGAIN,
-				 "cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
-				 "a cgroup above it is reached", h->dir);
+		return error_set(
+			err, EAGAIN,
+			"cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
+			"a cgroup above it is reached",
+			h->dir);
 	if (r == -ENOSPC)
-		return error_set(err, ENOSPC, "cannot make cgroup %s: the kernel allows no more cgroups",
+		return error_set(err, ENOSPC,
+				 "cannot make cgroup %s: the kernel allows no more cgroups",
 				 h->dir);
 	return error_sys(err, -r, "cannot make cgroup %s", h->dir);
 }
@@ -263,7 +267,8 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 	if (r == -EEXIST && !may_be_used && is_busy(h->dir))
 		return error_set(err, EBUSY,
 				 "cgroup %s has processes in it already; choose another "
-				 "linux.cgroupsPath or end them", h->dir);
+				 "linux.cgroupsPath or end them",
+				 h->dir);
 	if (r == -EEXIST)
 		r = 0;
 	if (is_denied(r) && cg->rootless) {

@@ -117,9 +117,11 @@ static int set_frozen(struct cgroup *cg, bool frozen, struct error *err)
 	if (frozen)
 		(void)write_state(h, fd, false);
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT,
-				 "cannot %s cgroup %s: a process in it did not stop within %d s (it is in "
-				 "an uninterruptible sleep)", what, h->dir, FREEZE_TIMEOUT_MS / 1000);
+		return error_set(
+			err, ETIMEDOUT,
+			"cannot %s cgroup %s: a process in it did not stop within %d s (it is in "
+			"an uninterruptible sleep)",
+			what, h->dir, FREEZE_TIMEOUT_MS / 1000);
 	return error_sys(err, -r, "cannot %s cgroup %s", what, h->dir);
 }
 

@@ -13,11 +13,11 @@
 
 struct cgroup {
 	enum cgroup_manager manager;
-	bool unified;  /* pure v2 */
+	bool unified; /* pure v2 */
 	bool rootless;
-	bool loaded;   /* of a container that exists, as opposed to planned */
-	bool cloned;   /* the caller clones into the v2 directory: no attaching is needed */
-	char *path;    /* of the container below each mount point; NULL when disabled */
+	bool loaded; /* of a container that exists, as opposed to planned */
+	bool cloned; /* the caller clones into the v2 directory: no attaching is needed */
+	char *path;  /* of the container below each mount point; NULL when disabled */
 	char *id;
 	char *scope, *slice; /* systemd only */
 	char *freezer_dir;
@@ -77,8 +77,8 @@ int target_set_limit(struct target *t, const char *property, const char *file, i
 int target_set_keyed(struct target *t, const char *property, const char *file, const char *key,
 		     const char *value, const char *reset, struct error *err);
 /* The message for a failed write. Returns r. */
-int target_error(const struct target *t, const char *property, const char *file,
-		 const char *value, int r, struct error *err);
+int target_error(const struct target *t, const char *property, const char *file, const char *value,
+		 int r, struct error *err);
 
 /* --- apply.c: resources to controllers --- */
 #define CGROUP_SETUP_MEMORY ((int64_t)16 * 1024 * 1024)

@@ -88,7 +88,8 @@ static int add_tree(struct pid_list *list, int fd, unsigned depth)
 
 int pid_list_add_tree(struct pid_list *list, int dir_fd, const char *name)
 {
-	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? -errno : add_tree(list, fd, DEPTH_MAX);
 }

@@ -61,9 +61,11 @@ static int run_helper(const char *request, struct error *err)
 	if (!path)
 		return error_oom(err);
 	if (access(path, X_OK) < 0)
-		return error_set(err, errno,
-				 "systemd cgroup manager: %s cannot be run: %s; use --cgroup-manager "
-				 "cgroupfs or install it", path, strerror(errno));
+		return error_set(
+			err, errno,
+			"systemd cgroup manager: %s cannot be run: %s; use --cgroup-manager "
+			"cgroupfs or install it",
+			path, strerror(errno));
 	r = subprocess_run(&sp, &output, err);
 	if (r < 0)
 		return error_wrap(err, r, "systemd cgroup manager");
@@ -79,9 +81,9 @@ static int run_helper(const char *request, struct error *err)
 static int request(const struct cgroup *cg, const char *action, json_t *properties,
 		   struct error *err)
 {
-	json_t *root = json_pack("{s:s, s:s, s:b, s:i, s:o}", "action", action, "unit", cg->scope,
-				 "user", systemd_is_user(cg), "timeout", JOB_TIMEOUT_S, "properties",
-				 properties);
+	json_t *root =
+		json_pack("{s:s, s:s, s:b, s:i, s:o}", "action", action, "unit", cg->scope, "user",
+			  systemd_is_user(cg), "timeout", JOB_TIMEOUT_S, "properties", properties);
 	_cleanup_free_ char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
 	json_decref(root);
@@ -90,8 +92,8 @@ static int request(const struct cgroup *cg, const char *action, json_t *properti
 
 static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 {
-	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting", "IOAccounting",
-						  "TasksAccounting" };
+	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting",
+						  "IOAccounting", "TasksAccounting" };
 	_cleanup_free_ char *description = NULL;
 	int r;
 
@@ -171,8 +173,7 @@ int systemd_start(struct cgroup *cg, pid_t pid, const struct oci_resources *reso
 int systemd_update(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
 {
 	json_t *properties = json_array();
-	int r = properties ? systemd_add_limits(properties, cg, resources, err)
-			   : error_oom(err);
+	int r = properties ? systemd_add_limits(properties, cg, resources, err) : error_oom(err);
 
 	if (r < 0 || json_array_size(properties) == 0) {
 		json_decref(properties);

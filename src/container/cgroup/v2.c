@@ -38,8 +38,9 @@ static int check_before_update(struct target *t, const struct oci_memory *m, str
 	if (hierarchy_read_u64(t->h, "memory.current", &usage) == 0 &&
 	    usage > (uint64_t)m->limit.value)
 		return error_set(err, EBUSY,
-				 MEMORY "limit: %" PRIu64 " bytes are in use, more than the new limit "
-				 "%" PRId64 " (checkBeforeUpdate)",
+				 MEMORY "limit: %" PRIu64
+					" bytes are in use, more than the new limit "
+					"%" PRId64 " (checkBeforeUpdate)",
 				 usage, m->limit.value);
 	return 0;
 }
@@ -67,11 +68,13 @@ static int set_swap(struct target *t, const struct oci_memory *m, struct error *
 	if (convert_swap(m->swap.set ? m->swap.value : 0, limit, &swap) < 0) {
 		if (limit > 0)
 			return error_set(err, EINVAL,
-					 MEMORY "swap: %" PRId64 " is less than memory.limit %" PRId64
-					 " (it counts memory and swap together)",
+					 MEMORY "swap: %" PRId64
+						" is less than memory.limit %" PRId64
+						" (it counts memory and swap together)",
 					 m->swap.value, limit);
 		return error_set(err, EINVAL,
-				 MEMORY "swap: needs memory.limit (it counts memory and swap together)");
+				 MEMORY
+				 "swap: needs memory.limit (it counts memory and swap together)");
 	}
 	if (swap == -2)
 		return 0;
@@ -129,8 +132,7 @@ static int set_max(struct target *t, const struct oci_cpu *c, struct error *err)
 	if (quota && c->quota.value > 0)
 		(void)snprintf(quota_text, sizeof(quota_text), "%" PRId64, c->quota.value);
 	else if (!quota && hierarchy_read(t->h, "cpu.max", old, sizeof(old)) > 0)
-		(void)snprintf(quota_text, sizeof(quota_text), "%.*s",
-			       (int)strcspn(old, " "), old);
+		(void)snprintf(quota_text, sizeof(quota_text), "%.*s", (int)strcspn(old, " "), old);
 	if (period)
 		(void)snprintf(value, sizeof(value), "%s %" PRIu64, quota_text, c->period.value);
 	else
