@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,6 +47,8 @@ static _Noreturn void child_exec(const struct subprocess *sp, int in, int out, i
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
+	/* Nobody will wait for it, nor keep its timeout, when we are killed. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(in, 0) < 0 || dup2(sp->stdout_fd >= 0 ? sp->stdout_fd : out, 1) < 0 ||
 	    dup2(sp->stderr_fd >= 0 ? sp->stderr_fd : out, 2) < 0)
 		goto fail;
