@@ -98,10 +98,13 @@ static int open_options(const char *command, const struct compute_checkpoint *gi
 	return 0;
 }
 
-#define OPENED_INIT { .options = { .image_fd = -1, .work_fd = -1, .status_fd = -1 } }
+#define OPENED_INIT                                                                                \
+	{                                                                                          \
+		.options = {.image_fd = -1, .work_fd = -1, .status_fd = -1 }                       \
+	}
 
-/* The processes are in the images and nowhere else: what is left of the container goes, as with runc. The
- * checkpoint is good all the same when that fails. */
+/* The processes are in the images and nowhere else: what is left of the container goes, as with
+ * runc. The checkpoint is good all the same when that fails. */
 static void end_dumped(const struct compute_host *host, struct stored *s,
 		       const struct isolation_ops *ops, const struct oci_spec *spec)
 {

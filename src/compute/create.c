@@ -106,16 +106,30 @@ static char *owner_name(uid_t uid)
 	return asprintf(&name, "%u", uid) < 0 ? NULL : name;
 }
 
+/* RFC 3339 in UTC. Not by gmtime(3), which reads /etc/localtime first. */
 static char *now_text(void)
 {
 	struct timespec ts;
-	char seconds[32], *text = NULL;
-	struct tm tm;
+	int64_t days, era, day_of_era, year_of_era, day_of_year, month;
+	unsigned seconds;
+	char *text = NULL;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	(void)gmtime_r(&ts.tv_sec, &tm);
-	(void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-	return asprintf(&text, "%s.%09ldZ", seconds, ts.tv_nsec) < 0 ? NULL : text;
+	seconds = (unsigned)(ts.tv_sec % 86400);
+	/* Years begin in March here, so that the leap day is the last of its year. */
+	days = ts.tv_sec / 86400 + 719468;
+	era = days / 146097;
+	day_of_era = days % 146097;
+	year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153;
+	if (asprintf(&text, "%04d-%02d-%02dT%02u:%02u:%02u.%09ldZ",
+		     (int)(year_of_era + era * 400 + (month >= 10)),
+		     (int)(month < 10 ? month + 3 : month - 9),
+		     (int)(day_of_year - (153 * month + 2) / 5 + 1), seconds / 3600,
+		     seconds / 60 % 60, seconds % 60, ts.tv_nsec) < 0)
+		return NULL;
+	return text;
 }
 
 static int open_store(struct creating *c, struct error *err)
@@ -194,6 +208,8 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.with_socket = with_socket,
 		.record = creating_record,
 		.data = c,
+		.warn = c->host->warn,
+		.warn_data = c->host->warn_data,
 	};
 	int r;
 

@@ -34,7 +34,8 @@ int creating_record(const struct container *container, void *data, struct error 
 /* Nothing stays of a system that could not be made. */
 void creating_undo(struct creating *c);
 /* Stays with the running container, a child, to its end. */
-int creating_follow(struct creating *c, struct session *session, int *ret_status, struct error *err);
+int creating_follow(struct creating *c, struct session *session, int *ret_status,
+		    struct error *err);
 /* Destroys what is stored, runs poststop hooks, removes the state. */
 int creating_end(const struct compute_host *host, struct stored *s, const struct isolation_ops *ops,
 		 const struct oci_spec *spec, struct error *err);

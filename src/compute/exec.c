@@ -137,7 +137,8 @@ static int check_status(const struct compute_exec *exec, const struct stored *s,
 	}
 }
 
-static int run(const struct isolation_ops *ops, const struct stored *s,
+static int run(const struct compute_host *host, const struct isolation_ops *ops,
+	       const struct stored *s,
 	       const struct compute_exec *exec, const struct oci_process *process,
 	       const struct oci_spec *spec, int cache_fd, int *ret_status, struct error *err)
 {
@@ -148,7 +149,9 @@ static int run(const struct isolation_ops *ops, const struct stored *s,
 				       .spec = spec,
 				       .cgroup = exec->cgroup,
 				       .seccomp_cache_fd = cache_fd,
-				       .preserve_fds = exec->preserve_fds };
+				       .preserve_fds = exec->preserve_fds,
+				       .warn = host->warn,
+				       .warn_data = host->warn_data };
 	pid_t pid;
 	int r;
 
@@ -209,5 +212,5 @@ int compute_exec(const struct compute_host *host, const struct compute_exec *exe
 		return r;
 	if (spec.linux_ && spec.linux_->seccomp)
 		cache_fd = store_seccomp_cache(host);
-	return run(ops, &s, exec, process, &spec, cache_fd, ret_status, err);
+	return run(host, ops, &s, exec, process, &spec, cache_fd, ret_status, err);
 }

@@ -238,3 +238,13 @@ int caps_apply(const struct caps *caps, uint64_t extra, struct error *err)
 	}
 	return 0;
 }
+
+int caps_drop_extra(const struct caps *caps, struct error *err)
+{
+	int r = set_own(caps->permitted, caps->effective, caps->inheritable);
+
+	if (r < 0)
+		return error_sys(err, -r, "set capabilities after linux.seccomp (without "
+				 "process.noNewPrivileges the filter must allow capset)");
+	return 0;
+}

@@ -19,9 +19,10 @@ static int refuse_what_changes(const struct oci_spec *spec, struct error *err)
 	const struct oci_linux *l = spec->linux_;
 
 	if (l && l->namespaces[OCI_NS_CGROUP].path)
-		return error_set(err, ENOTSUP,
-				 "linux.namespaces: criu cannot join the cgroup namespace %s at restore",
-				 l->namespaces[OCI_NS_CGROUP].path);
+		return error_set(
+			err, ENOTSUP,
+			"linux.namespaces: criu cannot join the cgroup namespace %s at restore",
+			l->namespaces[OCI_NS_CGROUP].path);
 	return 0;
 }
 
@@ -39,7 +40,8 @@ static int put_namespaces(const struct oci_linux *l, struct criu_message *opts, 
 		if (stat(path, &st) < 0)
 			return error_sys(err, errno, "namespace %s", path);
 		(void)snprintf(external, sizeof(external), "%s[%" PRIu64 "]:%s",
-			       namespace_file((enum oci_namespace_kind)k), (uint64_t)st.st_ino, key);
+			       namespace_file((enum oci_namespace_kind)k), (uint64_t)st.st_ino,
+			       key);
 		criu_put_text(opts, OPT_EXTERNAL, external);
 	}
 	return 0;

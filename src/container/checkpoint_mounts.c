@@ -27,7 +27,7 @@ struct naming {
 	const struct mount_plan *plan;
 	const struct mount_entry **entry_of; /* of each step; NULL: none */
 	int root_fd;
-	bool *named;                         /* of each entry of the table */
+	bool *named; /* of each entry of the table */
 	json_t *list;
 	struct criu_message *opts;
 };
@@ -60,7 +60,8 @@ static const struct mount_entry *entry_at(const struct naming *n, const char *pa
 	return mount_table_find(n->table, (int)stx.stx_mnt_id);
 }
 
-/* key: as restore is given it. mount: destination in the spec, NULL: key is the path on the host too. */
+/* key: as restore is given it. mount: destination in the spec, NULL: key is the path on the host
+ * too. */
 static void name(struct naming *n, const struct mount_entry *entry, const char *key,
 		 const char *mount, const char *below)
 {
@@ -84,7 +85,8 @@ static bool is_outside(const struct mount_step *step, const struct mount_entry *
 	if (step->kind == MOUNT_KIND_BIND)
 		return true;
 	/* A cgroup2 mount of the container's own is made again by criu. */
-	return step->kind == MOUNT_KIND_CGROUP && strncmp(entry->fstype, "cgroup", 6) == 0 && !cgroup2;
+	return step->kind == MOUNT_KIND_CGROUP && strncmp(entry->fstype, "cgroup", 6) == 0 &&
+	       !cgroup2;
 }
 
 /* Every mount belongs to the step that is nearest above it: below a recursive bind there may be
@@ -99,7 +101,8 @@ static void name_steps(struct naming *n, bool cgroup2)
 		for (size_t s = 0; s < n->plan->len; s++) {
 			const struct mount_entry *at = n->entry_of[s];
 
-			if (!at || path_is(at->point, "/") || !mount_path_below(entry->point, at->point) ||
+			if (!at || path_is(at->point, "/") ||
+			    !mount_path_below(entry->point, at->point) ||
 			    strlen(at->point) < longest)
 				continue;
 			longest = strlen(at->point);
@@ -126,7 +129,8 @@ static void name_device(struct naming *n, const char *path)
 	struct stat st;
 	const struct mount_entry *entry = entry_at(n, path, &st);
 
-	if (entry && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && strcmp(entry->fstype, "devpts") != 0)
+	if (entry && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
+	    strcmp(entry->fstype, "devpts") != 0)
 		name(n, entry, path, NULL, NULL);
 }
 
@@ -175,8 +179,8 @@ static int dump(struct naming *n, const struct container *c, const struct oci_sp
 		r = container_cgroup(c, &cgroup, err);
 		if (r < 0)
 			return r;
-		own_cgroup2 = cgroup_is_unified(cgroup) && l &&
-			      l->namespaces[OCI_NS_CGROUP].present;
+		own_cgroup2 =
+			cgroup_is_unified(cgroup) && l && l->namespaces[OCI_NS_CGROUP].present;
 	}
 	if (l)
 		name_masks(n, l);
@@ -227,8 +231,8 @@ static char *cgroup_source(const struct cgroup *cgroup, const char *below)
 		return asprintf(&source, "/sys/fs/cgroup%s", below) < 0 ? NULL : source;
 	for (size_t i = 0; i < len; i++)
 		if (strcmp(h[i].name, *below == '/' ? below + 1 : below) == 0)
-			return asprintf(&source, "%s%s", h[i].mountpoint, h[i].path) < 0 ? NULL :
-											   source;
+			return asprintf(&source, "%s%s", h[i].mountpoint, h[i].path) < 0 ? NULL
+											 : source;
 	errno = ENOENT;
 	return NULL;
 }
@@ -264,10 +268,11 @@ static int hand_in(const struct mount_plan *plan, const char *bundle, const stru
 	}
 	step = step_for(plan, mount);
 	if (!step || !step->mount->source)
-		return error_set(err, EINVAL,
-				 "mounts: the checkpoint has a mount at %s, the bundle's config.json has "
-				 "none",
-				 mount);
+		return error_set(
+			err, EINVAL,
+			"mounts: the checkpoint has a mount at %s, the bundle's config.json has "
+			"none",
+			mount);
 	/* Below the source, and nowhere else. */
 	clean = below ? path_clean(below) : strdup("");
 	if (!clean)
@@ -329,7 +334,8 @@ static int make_target(const struct mount_plan *plan, const struct mount_step *s
 
 		source_fd = source ? open(source, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 		if (source_fd < 0)
-			return error_sys(err, errno, "open the source of mounts[%zu]", parent->index);
+			return error_sys(err, errno, "open the source of mounts[%zu]",
+					 parent->index);
 		root_fd = source_fd;
 		target += strcmp(parent->target, "/") == 0 ? 0 : strlen(parent->target);
 	}
@@ -337,8 +343,8 @@ static int make_target(const struct mount_plan *plan, const struct mount_step *s
 	/* Also one that was there is left as it is: a root may be read-only. */
 	if (fd >= 0)
 		return 0;
-	fd = source_is_directory(step, bundle) ? path_mkdirs(root_fd, target, 0755, err) :
-						 path_make_file(root_fd, target, 0755, err);
+	fd = source_is_directory(step, bundle) ? path_mkdirs(root_fd, target, 0755, err)
+					       : path_make_file(root_fd, target, 0755, err);
 	return fd < 0 ? fd : 0;
 }
 

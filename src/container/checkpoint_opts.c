@@ -55,8 +55,8 @@ int checkpoint_opts(const struct oci_spec *spec, const struct container_checkpoi
 		    const char *log, struct criu_message *opts, struct error *err)
 {
 	const struct criu_needs needs = {
-		.version = o->lsm_profile || o->lsm_mount_context ? CRIU_VERSION_LSM :
-								    CRIU_VERSION_MIN,
+		.version = o->lsm_profile || o->lsm_mount_context ? CRIU_VERSION_LSM
+								  : CRIU_VERSION_MIN,
 		.mem_track = o->pre_dump || o->parent_path,
 		.lazy_pages = o->lazy_pages,
 	};

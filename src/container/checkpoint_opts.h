@@ -7,5 +7,6 @@
 /* Checks that criu has what the options need, and writes them. */
 int checkpoint_opts(const struct oci_spec *spec, const struct container_checkpoint *options,
 		    const char *log, struct criu_message *opts, struct error *err);
-/* The name of a namespace that is not the images': "extRootNetNS". NULL: criu has none for the kind. */
+/* The name of a namespace that is not the images': "extRootNetNS". NULL: criu has none for the
+ * kind. */
 const char *checkpoint_namespace_key(enum oci_namespace_kind kind);

@@ -123,7 +123,13 @@ int checkpoint_stdio_restore(int image_fd, struct criu_message *opts, struct err
 	for (int fd = 0; fd < 3; fd++) {
 		const char *name = json_string_value(json_array_get(list, (size_t)fd));
 
-		if (name && (strncmp(name, "pipe:", 5) == 0 || strncmp(name, "file[", 5) == 0))
+		/* criu takes the first character of a file's name for the root's slash. Under the
+		 * rest of it our descriptor is used as it is; under the whole name criu would open
+		 * the file again with the old one's flags, and want it to have the old one's size.
+		 */
+		if (name && strncmp(name, "file[", 5) == 0)
+			checkpoint_inherit_fd(opts, name + 1, fd);
+		else if (name && strncmp(name, "pipe:", 5) == 0)
 			checkpoint_inherit_fd(opts, name, fd);
 	}
 	json_decref(list);

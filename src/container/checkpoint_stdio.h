@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Init's stdin, stdout and stderr where they are pipes or files of the host's: kept in the images as
- * descriptors.json, a list of the names under which criu is handed others at restore.
+ * Init's stdin, stdout and stderr where they are pipes or files of the host's: kept in the images
+ * as descriptors.json, a list of the names under which criu is handed others at restore.
  */
 #include "base/error.h"
 #include "container/mount_table.h"

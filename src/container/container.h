@@ -45,6 +45,9 @@ struct container_create {
 	 * and ready. */
 	int (*record)(const struct container *c, void *data, struct error *err);
 	void *data;
+	/* Told of what is left out without an error; may be NULL. */
+	void (*warn)(const char *message, void *data);
+	void *warn_data;
 };
 
 /* Creates: cgroup, namespaces, mounts, hooks prestart, createRuntime, createContainer; init then waits for
@@ -68,6 +71,8 @@ struct container_exec {
 	int seccomp_cache_fd;
 	int console_sock;
 	unsigned preserve_fds;
+	void (*warn)(const char *message, void *data); /* see struct container_create */
+	void *warn_data;
 };
 
 /* Runs another program in the container. *ret_pid, *ret_pidfd: a child of the caller, which is

@@ -79,9 +79,16 @@ static int plan(struct creation *cr, struct error *err)
 		r = mount_plan_parse(spec, &cr->mounts, err);
 	if (r == 0)
 		r = sysctl_check(spec, err);
+	if (r == 0 && l)
+		r = netdev_check(&l->net_devices, err);
+	if (r == 0 && l)
+		r = rdt_check(l->intel_rdt, err);
 	if (r == 0)
 		r = process_plan_make(&cr->init.process, spec->process, spec, "process",
 				      create->seccomp_cache_fd, err);
+	if (r == 0 && !(l && l->namespaces[OCI_NS_USER].present))
+		r = process_warn_caps(&cr->init.process, "process", create->warn,
+				      create->warn_data, err);
 	if (r < 0)
 		return r;
 	if (create->cgroup_manager == CGROUP_DISABLED)

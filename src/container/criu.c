@@ -45,8 +45,8 @@ int criu_find(const char *command, char **ret, struct error *err)
 	return error_set(err, ENOENT, "%s: needs the criu program: apt-get install criu", command);
 }
 
-/* Puts the descriptors where criu is told that they are. The targets may be sources too: all are first
- * moved out of the way. */
+/* Puts the descriptors where criu is told that they are. The targets may be sources too: all are
+ * first moved out of the way. */
 static int place_fds(const struct criu_launch *launch, int sock)
 {
 	int moved[FDS_MAX + 1];
@@ -69,10 +69,10 @@ static int place_fds(const struct criu_launch *launch, int sock)
 	return 0;
 }
 
-/* The socket is made by the process that becomes criu, so that the descriptors in a request are of criu's
- * own: it looks for them in /proc of the process that made the socket, and what that has open may be in
- * another mount namespace, where criu cannot mount. Messages, not a stream: criu sends and expects
- * one a packet. */
+/* The socket is made by the process that becomes criu, so that the descriptors in a request are of
+ * criu's own: it looks for them in /proc of the process that made the socket, and what that has
+ * open may be in another mount namespace, where criu cannot mount. Messages, not a stream: criu
+ * sends and expects one a packet. */
 static int make_conversation(int hand_over, int *ret_sock, struct error *err)
 {
 	int pair[2], r;
@@ -294,7 +294,8 @@ static int answer_notification(struct criu *criu, const struct criu_exchange *x,
 }
 
 /* Of an exchange, once the request is sent. */
-static int follow(struct criu *criu, struct criu_exchange *x, struct answer *last, struct error *err)
+static int follow(struct criu *criu, struct criu_exchange *x, struct answer *last,
+		  struct error *err)
 {
 	_cleanup_error_ struct error ours = ERROR_INIT, ignored = ERROR_INIT;
 	int r;
@@ -311,8 +312,8 @@ static int follow(struct criu *criu, struct criu_exchange *x, struct answer *las
 				(void)answer_notification(criu, x, &answer, fd, &ours);
 			continue;
 		}
-		/* When a notification failed on our side criu takes back what it did, and says that it
-		 * failed: it ends after that. */
+		/* When a notification failed on our side criu takes back what it did, and says that
+		 * it failed: it ends after that. */
 		if (ours.code)
 			break;
 		if (!answer.success)
@@ -387,17 +388,20 @@ int criu_check(const char *program, const struct criu_needs *needs, struct error
 	if (r < 0)
 		return error_wrap(err, r, "%s", program);
 	if (needs->mem_track && !features.mem_track)
-		return error_set(err, ENOTSUP,
-				 "criu cannot track changes of memory with this kernel "
-				 "(CONFIG_MEM_SOFT_DIRTY), which --pre-dump and --parent-path need");
+		return error_set(
+			err, ENOTSUP,
+			"criu cannot track changes of memory with this kernel "
+			"(CONFIG_MEM_SOFT_DIRTY), which --pre-dump and --parent-path need");
 	if (needs->lazy_pages && !features.lazy_pages)
-		return error_set(err, ENOTSUP,
-				 "criu cannot move memory lazily with this kernel (userfaultfd), which "
-				 "--lazy-pages needs");
+		return error_set(
+			err, ENOTSUP,
+			"criu cannot move memory lazily with this kernel (userfaultfd), which "
+			"--lazy-pages needs");
 	return 0;
 }
 
-/* Not why it failed: what criu tries and can do without, and what it ends with whatever the reason. */
+/* Not why it failed: what criu tries and can do without, and what it ends with whatever the reason.
+ */
 static bool is_noise(const char *line)
 {
 	return strstr(line, "rlimit: ") || strstr(line, " FAILED") ||

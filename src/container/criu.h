@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The criu program as a worker ("criu swrk"): we start it, send one request over a Unix socket, answer its
- * notifications and read the result. Unlike its command line this hands over descriptors (a restored
- * terminal's master) and makes a restored init our child.
+ * The criu program as a worker ("criu swrk"): we start it, send one request over a Unix socket,
+ * answer its notifications and read the result. Unlike its command line this hands over descriptors
+ * (a restored terminal's master) and makes a restored init our child.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,17 +56,17 @@ enum criu_opt {
 	OPT_LSM_MOUNT_CONTEXT = 63,
 };
 
-/* The numbers that criu_launch.fds have in criu, in their order. The first two are always the directories of
- * the images and of the log. */
+/* The numbers that criu_launch.fds have in criu, in their order. The first two are always the
+ * directories of the images and of the log. */
 #define CRIU_IMAGE_FD 4
 #define CRIU_WORK_FD 5
 #define CRIU_MORE_FDS 6
 
 struct criu_launch {
-	const char *program;  /* of criu_find */
-	const int *fds;       /* borrowed; enter may change what is there */
+	const char *program; /* of criu_find */
+	const int *fds;      /* borrowed; enter may change what is there */
 	size_t fds_len;
-	bool keep_stdio;      /* it has our stdin, stdout, stderr; else /dev/null */
+	bool keep_stdio; /* it has our stdin, stdout, stderr; else /dev/null */
 	/* Runs in the child before criu does; may be NULL. */
 	int (*enter)(void *data, struct error *err);
 	void *data;
@@ -94,14 +94,15 @@ struct criu_needs {
 	bool mem_track, lazy_pages;
 };
 
-/* Looks for criu in $PATH; its absolute path, which the caller frees. command: "checkpoint", "restore". */
+/* Looks for criu in $PATH; its absolute path, which the caller frees. command: "checkpoint",
+ * "restore". */
 int criu_find(const char *command, char **ret, struct error *err);
 /* Whether it has what is needed, asked of the program itself. */
 int criu_check(const char *program, const struct criu_needs *needs, struct error *err);
 /* Starts it, a child of ours. */
 int criu_launch(const struct criu_launch *launch, struct criu *ret, struct error *err);
-/* One request. -EREMOTEIO: criu says that it failed (criu_explain knows why); what notify or the socket
- * reports otherwise. */
+/* One request. -EREMOTEIO: criu says that it failed (criu_explain knows why); what notify or the
+ * socket reports otherwise. */
 int criu_request(struct criu *criu, struct criu_exchange *exchange, struct error *err);
 /* The reason in criu's log, in place of err's text, with the path of the log. */
 void criu_explain(int work_fd, const char *log, struct error *err);

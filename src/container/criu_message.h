@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * CRIU's requests and answers are protocol buffers (its images/rpc.proto). Only two wire types occur in
- * them, numbers and byte strings, so they are written and read here rather than by generated code.
+ * CRIU's requests and answers are protocol buffers (its images/rpc.proto). Only two wire types
+ * occur in them, numbers and byte strings, so they are written and read here rather than by
+ * generated code.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -131,6 +131,8 @@ static int prepare(struct execution *ex, struct error *err)
 	if (r == 0)
 		r = process_plan_make(&ex->process, exec->process, exec->spec, "process",
 				      exec->seccomp_cache_fd, err);
+	if (r == 0 && !(ex->flags & CLONE_NEWUSER))
+		r = process_warn_caps(&ex->process, "process", exec->warn, exec->warn_data, err);
 	if (r < 0)
 		return r;
 	ex->process.preserve_fds = exec->preserve_fds;

@@ -18,7 +18,8 @@ void mount_table_done(struct mount_table *table)
 
 static bool is_octal(const char *p)
 {
-	return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' && p[2] <= '7';
+	return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' &&
+	       p[2] <= '7';
 }
 
 /* The kernel writes space, tab, newline and backslash as \ooo. */
@@ -76,7 +77,8 @@ int mount_table_read(pid_t pid, struct mount_table *ret, struct error *err)
 	table.items = calloc(lines, sizeof(*table.items));
 	if (!table.items)
 		return error_oom(err);
-	for (char *line = strtok_r(table.text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(table.text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
 		if (parse_line(line, &table.items[table.len]))
 			table.len++;
 	*ret = table;

@@ -37,6 +37,10 @@ int process_plan_make(struct process_plan *plan, const struct oci_process *oci,
 		      const struct oci_spec *spec, const char *where, int cache_fd,
 		      struct error *err);
 void process_plan_done(struct process_plan *plan);
+/* Warns of capabilities that will be left out, as runtime-spec config.md#process demands. On the runtime's
+ * side, for a process in its own user namespace. */
+int process_warn_caps(const struct process_plan *plan, const char *where,
+		      void (*warn)(const char *message, void *data), void *data, struct error *err);
 
 /* In the child, inside the container's root, in this order. */
 /* Opens a terminal of the container's, sends the master away, makes the slave stdin, stdout, stderr. For init

@@ -85,7 +85,11 @@ static int plan(struct restoring *rs, struct error *err)
 
 	rs->c.id = strdup(create->id);
 	rs->c.bundle = strdup(create->bundle);
-	rs->c.rootfs = spec->root ? path_join(create->bundle, spec->root->path) : strdup("");
+	/* As container_create: with layers what can be named is the scratch. */
+	rs->c.rootfs = path_join(create->bundle,
+				 spec->layer_folders.len > 0
+					 ? spec->layer_folders.items[spec->layer_folders.len - 1]
+					 : spec->root->path);
 	rs->c.cgroup_manager = create->cgroup_manager;
 	state = realpath(fd_path(create->state_fd, via), NULL);
 	if (!state)
@@ -117,7 +121,8 @@ static int make_cgroup(struct restoring *rs, struct error *err)
 	return cgroup_open_enter(rs->cgroup, err);
 }
 
-/* The mount that path is on gives nothing on to the host any more: what is mounted there stays ours. */
+/* The mount that path is on gives nothing on to the host any more: what is mounted there stays
+ * ours. */
 static int isolate_mount_of(const char *path, struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,9 +165,9 @@ static int open_root(struct restoring *rs, struct error *err)
 	return fd;
 }
 
-/* criu wants a root that is a mount point, on a mount that nothing covers. It is made in a mount namespace
- * of criu's own, on a tmpfs over the state directory, so that it needs no place on the host and ends
- * with criu. */
+/* criu wants a root that is a mount point, on a mount that nothing covers. It is made in a mount
+ * namespace of criu's own, on a tmpfs over the state directory, so that it needs no place on the
+ * host and ends with criu. */
 static int make_root(struct restoring *rs, struct error *err)
 {
 	_cleanup_close_ int root_fd = -1, target_fd = -1;
@@ -183,7 +188,8 @@ static int make_root(struct restoring *rs, struct error *err)
 	r = checkpoint_mounts_make_targets(rs->mounts, rs->create->bundle, root_fd, err);
 	if (r < 0)
 		return r;
-	if (mount("tmpfs", state, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700,size=64k") < 0)
+	if (mount("tmpfs", state, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700,size=64k") <
+	    0)
 		return error_sys(err, errno, "mount a tmpfs for criu");
 	if (mkdir(rs->root, 0700) < 0)
 		return error_sys(err, errno, "make %s", rs->root);
@@ -250,7 +256,8 @@ static int put_cgroups(pid_t pid, struct criu_message *opts, struct error *err)
 		/* cgroup2 has the empty name. */
 		if (!*names)
 			put_cgroup_root(opts, "", path);
-		for (char *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save))
+		for (char *name = strtok_r(names, ",", &save); name;
+		     name = strtok_r(NULL, ",", &save))
 			put_cgroup_root(opts, name, path);
 	}
 	return 0;
@@ -366,8 +373,8 @@ static int make(struct restoring *rs, struct error *err)
 	if (r == 0)
 		r = make_cgroup(rs, err);
 	if (r == 0)
-		r = checkpoint_mounts_restore(rs->mounts, rs->create->bundle, rs->cgroup, o->image_fd,
-					      &opts, err);
+		r = checkpoint_mounts_restore(rs->mounts, rs->create->bundle, rs->cgroup,
+					      o->image_fd, &opts, err);
 	if (r == 0)
 		r = launch(rs, &opts, err);
 	if (r < 0)
@@ -390,7 +397,8 @@ static void undo(struct restoring *rs)
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	const struct oci_linux *l = rs->create->spec->linux_;
 
-	/* criu kills what it restored when the conversation breaks off; what it leaves is ours to end. */
+	/* criu kills what it restored when the conversation breaks off; what it leaves is ours to
+	 * end. */
 	criu_done(&rs->criu);
 	if (rs->pidfd >= 0) {
 		(void)pidfd_kill(rs->pidfd, SIGKILL);

@@ -168,6 +168,22 @@ int seccomp_program_make(const struct seccomp_profile *profile, struct seccomp_p
 	return export_program(ctx, profile, ret, err);
 }
 
+/* The program to load: libseccomp's, made shorter to run where that can be done. */
+static int compile(const struct seccomp_profile *profile, struct seccomp_program *ret,
+		   struct error *err)
+{
+	_cleanup_(program_done) struct seccomp_program plain = { .insns = NULL };
+	int r = seccomp_program_make(profile, &plain, err);
+
+	if (r < 0)
+		return r;
+	if (seccomp_tree_make(profile, &plain, ret) < 0) {
+		*ret = plain;
+		plain.insns = NULL;
+	}
+	return 0;
+}
+
 int seccomp_compile(const struct oci_seccomp *oci, int cache_fd, struct seccomp_filter *ret,
 		    struct error *err)
 {
@@ -183,7 +199,7 @@ int seccomp_compile(const struct oci_seccomp *oci, int cache_fd, struct seccomp_
 	if (cache_fd >= 0 && seccomp_key_make(oci, &key) < 0)
 		cache_fd = -1;
 	if (cache_fd < 0 || seccomp_cache_load(cache_fd, &key, &program) < 0) {
-		r = seccomp_program_make(&profile, &program, err);
+		r = compile(&profile, &program, err);
 		if (r < 0)
 			return r;
 		if (cache_fd >= 0)

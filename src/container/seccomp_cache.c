@@ -14,7 +14,7 @@
 #define TEMPORARY_PREFIX ".seccomp-"
 #define SCAN_MAX 4096 /* names looked at when dropping; the directory is ours */
 /* Part of the key: another library, or another build of this one, may compile differently. */
-#define FORMAT "hcs-seccomp 1 " HCS_VERSION
+#define FORMAT "hcs-seccomp 2 " HCS_VERSION
 
 struct header {
 	char magic[8];

@@ -47,3 +47,8 @@ int seccomp_program_make(const struct seccomp_profile *profile, struct seccomp_p
  * is. Writes to insns and returns how many (0: none needed).
  */
 size_t seccomp_enosys_stub(const struct seccomp_profile *profile, struct sock_filter *insns);
+
+/* The same filter in fewer steps: seccomp_tree.c. in stays the caller's. 0, or -errno where it
+ * cannot be done, and in is to be used as it is. */
+int seccomp_tree_make(const struct seccomp_profile *profile, const struct seccomp_program *in,
+		      struct seccomp_program *ret);

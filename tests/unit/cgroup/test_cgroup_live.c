@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -31,15 +32,15 @@ static char prefix[64];
 
 static struct cgroup *plan(const char *name, const struct oci_resources *res)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	struct cgroup *cg = NULL;
 	struct cgroup_options options = { .manager = CGROUP_CGROUPFS, .id = "box" };
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", prefix, name);
 	options.path = path;
-	if (cgroup_plan(&options, res, &cg, &err) < 0)
-		fail_msg("%s", error_text(&err));
+	if (cgroup_plan(&options, res, &cg, &failed) < 0)
+		fail_msg("%s", error_text(&failed));
 	return cg;
 }
 
@@ -78,12 +79,13 @@ static pid_t spawn(struct cgroup *cg, const struct oci_resources *res, int (*fn)
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct error err = ERROR_INIT;
+		struct error failed = ERROR_INIT;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where a test fails */
 		close(go[1]);
-		if (read(go[0], &c, 1) != 1 || cgroup_enter(cg, &err) < 0 ||
-		    cgroup_enter_memory(cg, &err) < 0) {
-			fprintf(stderr, "%s\n", error_text(&err));
+		if (read(go[0], &c, 1) != 1 || cgroup_enter(cg, &failed) < 0 ||
+		    cgroup_enter_memory(cg, &failed) < 0) {
+			fprintf(stderr, "%s\n", error_text(&failed));
 			_exit(99);
 		}
 		if (write(ready[1], "r", 1) != 1)
@@ -106,8 +108,9 @@ static pid_t spawn(struct cgroup *cg, const struct oci_resources *res, int (*fn)
 
 static int sleep_for_ever(void)
 {
-	for (;;)
-		pause();
+	while (pause() < 0)
+		;
+	return 0;
 }
 
 static int status_of(pid_t pid)
@@ -230,13 +233,13 @@ static void a_used_cgroup_is_refused_an_empty_one_taken(void **state)
 	struct oci_resources res = { 0 };
 	_cleanup_cgroup_ struct cgroup *cg = make("busy", &res), *empty = make("busy", &res);
 	_cleanup_cgroup_ struct cgroup *second = plan("busy", &res);
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	pid_t pid = spawn(cg, &res, sleep_for_ever);
 
 	(void)state;
 	assert_non_null(empty);
-	assert_int_equal(cgroup_create(second, &res, &err), -EBUSY);
-	assert_non_null(strstr(error_text(&err), prefix));
+	assert_int_equal(cgroup_create(second, &res, &failed), -EBUSY);
+	assert_non_null(strstr(error_text(&failed), prefix));
 	assert_true(is_in(cg, pid)); /* and is left as it was */
 	kill(pid, SIGKILL);
 	(void)status_of(pid);
@@ -294,11 +297,11 @@ static void a_failed_update_changes_nothing(void **state)
 	struct oci_resources res = { .memory = &memory, .pids_limit = { true, 20 } };
 	struct oci_resources wrong = { .memory = &other, .cpu = &bad };
 	_cleanup_cgroup_ struct cgroup *cg = make("undo", &res);
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 
 	(void)state;
-	assert_true(cgroup_update(cg, &wrong, &err) < 0);
-	assert_int_equal(strncmp(error_text(&err), "linux.resources.cpu.cpus: ", 26), 0);
+	assert_true(cgroup_update(cg, &wrong, &failed) < 0);
+	assert_int_equal(strncmp(error_text(&failed), "linux.resources.cpu.cpus: ", 26), 0);
 	expect_text(cg, CONTROLLER_MEMORY, "memory.limit_in_bytes", "memory.max", "67108864", "67108864");
 	expect_text(cg, CONTROLLER_CPU, "cpu.shares", "cpu.weight", "1024", "100");
 	CHECK(cgroup_destroy(cg, 1000, err));
@@ -309,12 +312,12 @@ static void a_failed_create_leaves_nothing(void **state)
 	struct oci_cpu bad = { .cpus = (char *)"99999" };
 	struct oci_resources res = { .cpu = &bad };
 	_cleanup_cgroup_ struct cgroup *cg = plan("fresh/below/box", &res);
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	char path[512];
 
 	(void)state;
-	assert_true(cgroup_create(cg, &res, &err) < 0);
-	assert_int_equal(strncmp(error_text(&err), "linux.resources.cpu.cpus: ", 26), 0);
+	assert_true(cgroup_create(cg, &res, &failed) < 0);
+	assert_int_equal(strncmp(error_text(&failed), "linux.resources.cpu.cpus: ", 26), 0);
 	for (size_t i = 0; i < cg->n; i++) {
 		snprintf(path, sizeof(path), "%s%s/fresh", cg->h[i].mountpoint, prefix);
 		assert_int_equal(access(path, F_OK), -1);
@@ -338,8 +341,8 @@ static void an_oom_kill_is_told(void **state)
 	struct oci_memory memory = { .limit = { true, 16 * MIB }, .swap = { true, 16 * MIB } };
 	struct oci_resources res = { .memory = &memory };
 	_cleanup_cgroup_ struct cgroup *cg = make("oom", &res);
-	_cleanup_error_ struct error err = ERROR_INIT;
-	int fd = cgroup_oom_fd(cg, &err);
+	_cleanup_error_ struct error failed = ERROR_INIT;
+	int fd = cgroup_oom_fd(cg, &failed);
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct cgroup_stats stats = { 0 };
 	uint64_t count = 0;
@@ -357,13 +360,13 @@ static void an_oom_kill_is_told(void **state)
 	assert_int_equal(count, 1);
 	CHECK(cgroup_read_stats(cg, &stats, err));
 	assert_int_equal(stats.oom_kills, 1);
-	assert_true(stats.memory.failcnt + stats.swap.failcnt > 0);
+	assert_true(stats.memory.max > 8 * MIB);
 	assert_int_equal(stats.memory.limit, 16 * MIB);
 	cgroup_stats_done(&stats);
 	CHECK(cgroup_destroy(cg, 1000, err));
 	assert_int_equal(poll(&pfd, 1, 5000), 1);
 	(void)cgroup_oom_drain(fd, &gone);
-	assert_int_equal(cgroup_oom_count(cg, &count, &err), -ENOENT);
+	assert_int_equal(cgroup_oom_count(cg, &count, &failed), -ENOENT);
 	close(fd);
 }
 
@@ -540,13 +543,13 @@ static void what_is_alive_is_named_when_it_cannot_be_removed(void **state)
 	struct oci_resources res = { 0 };
 	_cleanup_cgroup_ struct cgroup *cg = make("alive", &res);
 	pid_t pid = spawn(cg, &res, sleep_for_ever);
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	char text[32];
 
 	(void)state;
 	snprintf(text, sizeof(text), "pid %d", pid);
-	assert_int_equal(cgroup_destroy(cg, 50, &err), -EBUSY);
-	assert_non_null(strstr(error_text(&err), text));
+	assert_int_equal(cgroup_destroy(cg, 50, &failed), -EBUSY);
+	assert_non_null(strstr(error_text(&failed), text));
 	CHECK(cgroup_signal_all(cg, SIGKILL, err));
 	/* Not reaped yet: a dead process does not hold its cgroup. */
 	CHECK(cgroup_destroy(cg, 2000, err));
@@ -567,15 +570,15 @@ static void parents_are_made_by_several_at_once(void **state)
 			struct oci_resources res = { 0 };
 
 			for (int round = 0; round < 10; round++) {
-				struct error err = ERROR_INIT;
+				struct error failed = ERROR_INIT;
 				struct cgroup *cg;
 				char name[64];
 
 				snprintf(name, sizeof(name), "race/deep%d/box%d", round, i);
 				cg = plan(name, &res);
-				if (cgroup_create(cg, &res, &err) < 0 ||
-				    cgroup_destroy(cg, 1000, &err) < 0) {
-					fprintf(stderr, "%s\n", error_text(&err));
+				if (cgroup_create(cg, &res, &failed) < 0 ||
+				    cgroup_destroy(cg, 1000, &failed) < 0) {
+					fprintf(stderr, "%s\n", error_text(&failed));
 					_exit(1);
 				}
 				cgroup_free(cg);
@@ -593,13 +596,13 @@ static void bad_paths_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		_cleanup_error_ struct error err = ERROR_INIT;
+		_cleanup_error_ struct error failed = ERROR_INIT;
 		struct cgroup_options options = { .manager = CGROUP_CGROUPFS, .id = "box",
 						  .path = bad[i] };
 		struct cgroup *cg = NULL;
 
-		assert_int_equal(cgroup_plan(&options, NULL, &cg, &err), -EINVAL);
-		assert_non_null(strstr(error_text(&err), "linux.cgroupsPath"));
+		assert_int_equal(cgroup_plan(&options, NULL, &cg, &failed), -EINVAL);
+		assert_non_null(strstr(error_text(&failed), "linux.cgroupsPath"));
 	}
 }
 
@@ -610,7 +613,7 @@ static void unified_keys_are_honoured_or_named(void **state)
 	struct oci_resources none = { 0 }, res = { .unified = { &depth, 1 } },
 			     bad = { .unified = { &slash, 1 } };
 	_cleanup_cgroup_ struct cgroup *probe = plan("unified", &none), *cg = NULL, *refused = NULL;
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	char buf[32];
 
 	(void)state;
@@ -621,20 +624,20 @@ static void unified_keys_are_honoured_or_named(void **state)
 	assert_string_equal(buf, "3");
 	CHECK(cgroup_destroy(cg, 1000, err));
 	refused = plan("unified", &bad);
-	assert_int_equal(cgroup_create(refused, &bad, &err), -EINVAL);
-	assert_non_null(strstr(error_text(&err), "linux.resources.unified[\"../cgroup.max.depth\"]"));
+	assert_int_equal(cgroup_create(refused, &bad, &failed), -EINVAL);
+	assert_non_null(strstr(error_text(&failed), "linux.resources.unified[\"../cgroup.max.depth\"]"));
 	expect_gone(cg);
 }
 
 static int remove_prefix(void **state)
 {
 	_cleanup_cgroup_ struct cgroup *cg = NULL;
-	struct error err = ERROR_INIT;
+	struct error failed = ERROR_INIT;
 
 	(void)state;
-	if (cgroup_load(CGROUP_CGROUPFS, prefix, NULL, NULL, &cg, &err) < 0 ||
-	    cgroup_signal_all(cg, SIGKILL, &err) < 0 || cgroup_destroy(cg, 2000, &err) < 0) {
-		fprintf(stderr, "%s\n", error_text(&err));
+	if (cgroup_load(CGROUP_CGROUPFS, prefix, NULL, NULL, &cg, &failed) < 0 ||
+	    cgroup_signal_all(cg, SIGKILL, &failed) < 0 || cgroup_destroy(cg, 2000, &failed) < 0) {
+		fprintf(stderr, "%s\n", error_text(&failed));
 		return -1;
 	}
 	return 0;
@@ -642,12 +645,12 @@ static int remove_prefix(void **state)
 
 static int may_make_cgroups(void)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_error_ struct error failed = ERROR_INIT;
 	_cleanup_cgroup_ struct cgroup *cg = plan("probe", NULL);
-	int r = cg->n == 0 ? -1 : cgroup_create(cg, NULL, &err);
+	int r = cg->n == 0 ? -1 : cgroup_create(cg, NULL, &failed);
 
 	if (r < 0)
-		fprintf(stderr, "%s\n", error_text(&err));
+		fprintf(stderr, "%s\n", error_text(&failed));
 	return r;
 }
 
