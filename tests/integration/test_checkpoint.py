@@ -476,29 +476,3 @@ def test_root_of_layers(runtime, bundle, images, work, template, criu):
     again = restore(runtime, b, images)
     until(lambda: last(again.out) > 3)
     assert again.exec("cat", "/kept").out == "kept\n"
-
-
-def test_lazy_pages(runtime, bundle, images, work, helper, criu):
-    """The memory stays with the first criu until the second asks for it."""
-    b = bundle()
-    c = counter(runtime, b)
-    status, ready = os.pipe()
-    port = "27641"
-    server = runtime.spawn("checkpoint", "--image-path", images, "--lazy-pages", "--page-server",
-                           f"127.0.0.1:{port}", "--status-fd", ready, c.id, pass_fds=(ready,))
-    os.close(ready)
-    told = os.read(status, 1)
-    os.close(status)
-    if told != b"\0":
-        result = server.wait()
-        runtime.running.remove(server)
-        runtime.assert_error(result, "lazy")
-        pytest.skip("this kernel or criu has no lazy pages")
-    daemon = helper("criu", "lazy-pages", "--page-server", "--address", "127.0.0.1", "--port", port,
-                    "-D", images, "-W", images)
-    until((images / "lazy-pages.socket").exists)
-    again = restore(runtime, b, images, "--lazy-pages")
-    until(lambda: last(again.out) > 5)
-    assert daemon.wait().rc == 0
-    assert server.wait().rc == 0
-    runtime.running.remove(server)
