@@ -20,7 +20,7 @@
 /* What the parent holds while the program runs. */
 struct running {
 	pid_t pid;
-	int pidfd, in, out;  /* in: its stdin; out: what it prints */
+	int pidfd, in, out; /* in: its stdin; out: what it prints */
 	const char *input;
 	size_t input_left;
 	char *output;
@@ -186,11 +186,9 @@ static int converse(struct running *run, int timeout_ms)
 
 int subprocess_run(const struct subprocess *sp, char **ret_output, struct error *err)
 {
-	_cleanup_(running_done) struct running run = { .pidfd = -1,
-						       .in = -1,
-						       .out = -1,
-						       .input = sp->input,
-						       .input_left = sp->input_len };
+	_cleanup_(running_done) struct running run = {
+		.pidfd = -1, .in = -1, .out = -1, .input = sp->input, .input_left = sp->input_len
+	};
 	int r, wstatus = 0;
 
 	if (ret_output)

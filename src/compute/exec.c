@@ -53,8 +53,8 @@ static int merge_env(struct arena *arena, const struct strv *base, char *const *
 	return r;
 }
 
-/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the ambient one only
- * by the container's own word. */
+/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the
+ * ambient one only by the container's own word. */
 static int add_caps(struct arena *arena, const struct compute_exec *exec, struct oci_process *p)
 {
 	struct oci_capabilities *caps;
@@ -119,16 +119,18 @@ static int check_status(const struct compute_exec *exec, const struct stored *s,
 {
 	switch (stored_status(s)) {
 	case STATUS_STOPPED:
-		return error_set(err, ESRCH,
-				 "cannot exec in a stopped container: container \"%s\" is not running",
-				 exec->id);
+		return error_set(
+			err, ESRCH,
+			"cannot exec in a stopped container: container \"%s\" is not running",
+			exec->id);
 	case STATUS_PAUSED:
 		if (exec->ignore_paused)
 			return 0;
-		return error_set(err, EBUSY,
-				 "cannot exec in a paused container: resume container \"%s\" first, or "
-				 "use --ignore-paused",
-				 exec->id);
+		return error_set(
+			err, EBUSY,
+			"cannot exec in a paused container: resume container \"%s\" first, or "
+			"use --ignore-paused",
+			exec->id);
 	case STATUS_CREATING:
 		return error_set(err, EBUSY, "cannot exec: container \"%s\" is still being created",
 				 exec->id);
@@ -137,9 +139,10 @@ static int check_status(const struct compute_exec *exec, const struct stored *s,
 	}
 }
 
-static int run(const struct isolation_ops *ops, const struct stored *s,
-	       const struct compute_exec *exec, const struct oci_process *process,
-	       const struct oci_spec *spec, int cache_fd, int *ret_status, struct error *err)
+static int run(const struct compute_host *host, const struct isolation_ops *ops,
+	       const struct stored *s, const struct compute_exec *exec,
+	       const struct oci_process *process, const struct oci_spec *spec, int cache_fd,
+	       int *ret_status, struct error *err)
 {
 	_cleanup_session_ struct session session = SESSION_INIT;
 	_cleanup_console_ struct console console = CONSOLE_INIT;
@@ -148,7 +151,9 @@ static int run(const struct isolation_ops *ops, const struct stored *s,
 				       .spec = spec,
 				       .cgroup = exec->cgroup,
 				       .seccomp_cache_fd = cache_fd,
-				       .preserve_fds = exec->preserve_fds };
+				       .preserve_fds = exec->preserve_fds,
+				       .warn = host->warn,
+				       .warn_data = host->warn_data };
 	pid_t pid;
 	int r;
 
@@ -209,5 +214,5 @@ int compute_exec(const struct compute_host *host, const struct compute_exec *exe
 		return r;
 	if (spec.linux_ && spec.linux_->seccomp)
 		cache_fd = store_seccomp_cache(host);
-	return run(ops, &s, exec, process, &spec, cache_fd, ret_status, err);
+	return run(host, ops, &s, exec, process, &spec, cache_fd, ret_status, err);
 }

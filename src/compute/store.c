@@ -71,7 +71,8 @@ int store_open_root(const struct compute_host *host, bool make, struct error *er
 	return fd;
 }
 
-/* Locks dir_fd and makes sure that it is still what the name leads to: a delete may have been faster. */
+/* Locks dir_fd and makes sure that it is still what the name leads to: a delete may have been
+ * faster. */
 static int lock_dir(int root_fd, const char *id, int dir_fd)
 {
 	struct stat opened, named;
@@ -151,8 +152,9 @@ static int from_json(const json_t *o, const char *id, struct stored *s)
 	s->oci_version = dup_member(o, "ociVersion");
 	if (!known || !isolation || compute_isolation_parse(isolation, &s->isolation) < 0)
 		return -EPROTO;
-	return c->id && c->bundle && c->rootfs && s->created && s->owner && s->oci_version ? 0 :
-											     -EPROTO;
+	return c->id && c->bundle && c->rootfs && s->created && s->owner && s->oci_version
+		       ? 0
+		       : -EPROTO;
 }
 
 /* What dir_fd stores, into s (dir_fd apart). */
@@ -213,8 +215,8 @@ int store_open(const struct compute_host *host, const char *id, enum store_lock 
 	if (r == -ENOENT || r == -ESTALE)
 		return error_set(err, ENOENT, "container \"%s\" does not exist", id);
 	if (r == -EPROTO)
-		return error_set(err, EPROTO, "container \"%s\": %s/%s/" STATE_FILE " is damaged", id,
-				 host->root, id);
+		return error_set(err, EPROTO, "container \"%s\": %s/%s/" STATE_FILE " is damaged",
+				 id, host->root, id);
 	if (r < 0)
 		return error_sys(err, -r, "container \"%s\"", id);
 	*ret = s;

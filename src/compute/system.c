@@ -49,9 +49,10 @@ const struct isolation_ops *isolation_get(enum compute_isolation isolation, stru
 {
 	if (isolation != ISOLATION_HYPERV)
 		return &process_isolation;
-	(void)error_set(err, ENOTSUP,
-			"isolation hyperv: this version has no utility VMs yet, and never runs on the "
-			"host what was to run in one");
+	(void)error_set(
+		err, ENOTSUP,
+		"isolation hyperv: this version has no utility VMs yet, and never runs on the "
+		"host what was to run in one");
 	return NULL;
 }
 
@@ -74,16 +75,18 @@ int compute_check_id(const char *id, struct error *err)
 	if (len == 0)
 		return error_set(err, EINVAL, "container id: must not be empty");
 	if (len > ID_MAX)
-		return error_set(err, EINVAL, "container id: %zu characters, at most %d are allowed",
-				 len, ID_MAX);
+		return error_set(err, EINVAL,
+				 "container id: %zu characters, at most %d are allowed", len,
+				 ID_MAX);
 	/* A file name cannot be longer, whatever the characters. */
 	if (len > 255)
 		return error_set(err, ENAMETOOLONG,
-				 "container id: %zu characters, the state directory allows 255", len);
+				 "container id: %zu characters, the state directory allows 255",
+				 len);
 	if (strspn(id, allowed) != len || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-		return error_set(err, EINVAL,
-				 "container id \"%.64s\": only letters, digits and _+.- are allowed",
-				 id);
+		return error_set(
+			err, EINVAL,
+			"container id \"%.64s\": only letters, digits and _+.- are allowed", id);
 	return 0;
 }
 
@@ -101,7 +104,7 @@ static bool waits_for_start(int dir_fd)
 	return true;
 }
 
-enum compute_status stored_status(const struct stored *s)
+static enum compute_status look(const struct stored *s, bool ask)
 {
 	const struct container *c = &s->container;
 
@@ -111,7 +114,20 @@ enum compute_status stored_status(const struct stored *s)
 		return STATUS_STOPPED;
 	if (cgroup_frozen_at(c->cgroup_freezer) > 0)
 		return STATUS_PAUSED;
-	return waits_for_start(s->dir_fd) ? STATUS_CREATED : STATUS_RUNNING;
+	if (ask)
+		return waits_for_start(s->dir_fd) ? STATUS_CREATED : STATUS_RUNNING;
+	return faccessat(s->dir_fd, CONTAINER_START_SOCKET, F_OK, 0) == 0 ? STATUS_CREATED
+									  : STATUS_RUNNING;
+}
+
+enum compute_status stored_status(const struct stored *s)
+{
+	return look(s, true);
+}
+
+enum compute_status stored_status_quick(const struct stored *s)
+{
+	return look(s, false);
 }
 
 void compute_state_done(struct compute_state *state)
@@ -131,9 +147,9 @@ void compute_state_done(struct compute_state *state)
 }
 
 /* Takes the strings out of s. */
-static void to_state(struct stored *s, struct compute_state *ret)
+static void to_state(struct stored *s, enum compute_status status, struct compute_state *ret)
 {
-	*ret = (struct compute_state){ .status = stored_status(s), .isolation = s->isolation };
+	*ret = (struct compute_state){ .status = status, .isolation = s->isolation };
 	ret->pid = ret->status == STATUS_STOPPED ? 0 : s->container.pid;
 	ret->id = TAKE_PTR(s->container.id);
 	ret->bundle = TAKE_PTR(s->container.bundle);
@@ -175,7 +191,7 @@ int compute_state(const struct compute_host *host, const char *id, struct comput
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r < 0)
 		return error_wrap(err, r, "container \"%s\"", id);
-	to_state(&s, &state);
+	to_state(&s, stored_status(&s), &state);
 	if (copy_annotations(&spec, &state) < 0) {
 		compute_state_done(&state);
 		return error_oom(err);
@@ -217,7 +233,7 @@ static int add_entry(struct states *states, int root_fd, const char *id)
 		states->items = items;
 		states->room = room;
 	}
-	to_state(&s, &states->items[states->len++]);
+	to_state(&s, stored_status_quick(&s), &states->items[states->len++]);
 	return 0;
 }
 
@@ -233,8 +249,8 @@ int compute_list(const struct compute_host *host, struct compute_state **ret, si
 	*ret_len = 0;
 	fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 :
-					 error_sys(err, errno, "state directory %s", host->root);
+		return errno == ENOENT ? 0
+				       : error_sys(err, errno, "state directory %s", host->root);
 	dir = fdopendir(fd);
 	if (!dir) {
 		(void)close_fd(fd);

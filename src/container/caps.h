@@ -31,5 +31,8 @@ int caps_drop_bounding(const struct caps *caps, struct error *err);
 int caps_keep(struct error *err);
 /* Sets permitted, effective, inheritable and ambient, exactly; refuses by name what the calling
  * thread cannot have. extra: capabilities that stay effective and permitted for the moment (loading
- * seccomp needs CAP_SYS_ADMIN), 0 for none; a second call with 0 takes them away. */
+ * seccomp needs CAP_SYS_ADMIN), 0 for none; caps_drop_extra takes them away. */
 int caps_apply(const struct caps *caps, uint64_t extra, struct error *err);
+/* Takes away what caps_apply left for the moment. A single capset(2): the filter that was loaded in
+ * between may not allow prctl(2). */
+int caps_drop_extra(const struct caps *caps, struct error *err);

@@ -65,7 +65,8 @@ static int child_run(struct execution *ex, struct error *err)
 	int r = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962). */
+	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962).
+	 */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (ex->cgroup)
 		r = cgroup_enter(ex->cgroup, err);
@@ -80,8 +81,8 @@ static int child_run(struct execution *ex, struct error *err)
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
 	/* In a user namespace: its root until the program's user. */
-	if (ex->flags & CLONE_NEWUSER &&
-	    (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) && errno != EINVAL)
+	if (ex->flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) &&
+	    errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
 	if (oci->terminal)
 		r = process_open_terminal(&ex->process, &ex->fs, err);
@@ -131,6 +132,8 @@ static int prepare(struct execution *ex, struct error *err)
 	if (r == 0)
 		r = process_plan_make(&ex->process, exec->process, exec->spec, "process",
 				      exec->seccomp_cache_fd, err);
+	if (r == 0 && !(ex->flags & CLONE_NEWUSER))
+		r = process_warn_caps(&ex->process, "process", exec->warn, exec->warn_data, err);
 	if (r < 0)
 		return r;
 	ex->process.preserve_fds = exec->preserve_fds;
@@ -146,9 +149,9 @@ static int prepare(struct execution *ex, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	ex->wait_go = ex->process.rlimits_by_parent || exec->process->oom_score_adj.set ||
-		      (ex->cgroup && cgroup_clone_fd(ex->cgroup) < 0 &&
-		       cgroup_is_unified(ex->cgroup));
+	ex->wait_go =
+		ex->process.rlimits_by_parent || exec->process->oom_score_adj.set ||
+		(ex->cgroup && cgroup_clone_fd(ex->cgroup) < 0 && cgroup_is_unified(ex->cgroup));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, errno, "socketpair");
 	ex->runtime_sync = pair[0];
@@ -189,7 +192,8 @@ static int accompany(struct execution *ex, struct error *err)
 			return 0;
 		}
 		if (r != SYNC_LISTENER)
-			return error_set(err, EPROTO, "unexpected message %d from the container", r);
+			return error_set(err, EPROTO, "unexpected message %d from the container",
+					 r);
 		r = listener_deliver(ex->c, ex->exec->spec, ex->pid, code, "running", err);
 		if (r < 0)
 			return r;
@@ -204,8 +208,8 @@ static int spawn(struct execution *ex, struct error *err)
 	int cgroup_fd = ex->cgroup ? cgroup_clone_fd(ex->cgroup) : -1;
 	int r;
 
-	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter, exec_main,
-					 ex, &ex->pidfd, err);
+	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter,
+					 exec_main, ex, &ex->pidfd, err);
 	if (cgroup_fd >= 0 && (ex->pid == -EBUSY || ex->pid == -EOPNOTSUPP || ex->pid == -EACCES)) {
 		error_done(err);
 		cgroup_clone_failed(ex->cgroup);
@@ -223,10 +227,13 @@ static int spawn(struct execution *ex, struct error *err)
 int container_exec(const struct container *c, const struct container_exec *exec, pid_t *ret_pid,
 		   int *ret_pidfd, struct error *err)
 {
-	_cleanup_(execution_done) struct execution ex = {
-		.c = c, .exec = exec, .init_pidfd = -1, .proc_pid_fd = -1, .sync = -1,
-		.runtime_sync = -1, .pidfd = -1
-	};
+	_cleanup_(execution_done) struct execution ex = { .c = c,
+							  .exec = exec,
+							  .init_pidfd = -1,
+							  .proc_pid_fd = -1,
+							  .sync = -1,
+							  .runtime_sync = -1,
+							  .pidfd = -1 };
 	int r;
 
 	rootfs_init(&ex.fs);

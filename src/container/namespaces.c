@@ -57,10 +57,12 @@ static int open_joined(enum oci_namespace_kind kind, const char *path, int *ret,
 				 path);
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is not a namespace",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is not a namespace",
 				 kinds[kind].name, path);
 	if (type != kinds[kind].flag)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is of another kind",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is of another kind",
 				 kinds[kind].name, path);
 	*ret = TAKE_FD(fd);
 	return 0;
@@ -94,6 +96,8 @@ int namespace_plan_make(const struct oci_linux *l, struct namespace_plan *ret, s
 			plan.new_cgroup = true;
 		else if (k == OCI_NS_TIME)
 			plan.new_time = true;
+		else if (k == OCI_NS_NETWORK && l->net_devices.len == 0)
+			plan.new_net = true;
 		else
 			plan.new_flags |= kinds[k].flag;
 	}
@@ -140,9 +144,10 @@ static int explain_clone(struct error *err, int code, uint64_t flags)
 				 "make the user namespace (is it allowed to this user? see "
 				 "/proc/sys/user/max_user_namespaces)");
 	if (code == EPERM)
-		return error_sys(err, code,
-				 "make the namespaces (an ordinary user needs a user namespace among "
-				 "linux.namespaces: see spec --rootless)");
+		return error_sys(
+			err, code,
+			"make the namespaces (an ordinary user needs a user namespace among "
+			"linux.namespaces: see spec --rootless)");
 	if (code == ENOSPC)
 		return error_sys(err, code, "make the namespaces (limits: /proc/sys/user/max_*)");
 	return error_sys(err, code, "make the namespaces");
@@ -158,14 +163,14 @@ static bool needs_stage(const struct namespace_plan *plan)
 	return false;
 }
 
-/* The order matters twice. As root of the host everything can be joined first and the user namespace
- * last; as an ordinary user nothing can be joined before the user namespace that owns it. So: what
- * fails with EPERM is tried again after the user namespace. The mount namespace comes after the
- * others, since it takes our root away. */
+/* The order matters twice. As root of the host everything can be joined first and the user
+ * namespace last; as an ordinary user nothing can be joined before the user namespace that owns it.
+ * So: what fails with EPERM is tried again after the user namespace. The mount namespace comes
+ * after the others, since it takes our root away. */
 static int join_all(const struct namespace_plan *plan, struct error *err)
 {
-	static const enum oci_namespace_kind order[] = { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_IPC,
-							 OCI_NS_UTS, OCI_NS_CGROUP, OCI_NS_TIME,
+	static const enum oci_namespace_kind order[] = { OCI_NS_PID,  OCI_NS_NETWORK, OCI_NS_IPC,
+							 OCI_NS_UTS,  OCI_NS_CGROUP,  OCI_NS_TIME,
 							 OCI_NS_MOUNT };
 	bool again[ARRAY_SIZE(order)] = { false };
 	int user = plan->join_fd[OCI_NS_USER];
@@ -240,7 +245,8 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 	if (plan && join_all(plan, &err) < 0)
 		goto fail;
 	/* A time namespace belongs to the user namespace of its maker, so with a new one for the
-	 * container the offsets are written by the host's root before: they are only the start values. */
+	 * container the offsets are written by the host's root before: they are only the start
+	 * values. */
 	if (plan && plan->new_time && make_time(plan->linux_, &err) < 0)
 		goto fail;
 	pid = clone_child(flags | CLONE_PARENT, -1, &pidfd);
@@ -272,7 +278,8 @@ static pid_t stage_result(int report, int *ret_pidfd, struct error *err)
 	if (len != (ssize_t)sizeof(pid)) {
 		int r = sync_receive(report, NULL, err);
 
-		return r < 0 ? r : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
+		return r < 0 ? r
+			     : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
 	}
 	len = fd_receive(report, &pid, sizeof(pid), &fd, &n);
 	if (len != (ssize_t)sizeof(pid) || n != 1)
@@ -324,6 +331,13 @@ pid_t namespace_spawn(const struct namespace_plan *plan, int cgroup_fd, namespac
 	return pid < 0 ? explain_clone(err, -pid, flags) : pid;
 }
 
+int namespace_unshare_net(const struct namespace_plan *plan, struct error *err)
+{
+	if (plan->new_net && unshare(CLONE_NEWNET) < 0)
+		return explain_clone(err, errno, CLONE_NEWNET);
+	return 0;
+}
+
 int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *err)
 {
 	if (plan->new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
@@ -349,7 +363,8 @@ pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter
 	}
 	*ret_enter = flags & ~CLONE_NEWPID;
 	if (flags & CLONE_NEWPID) {
-		/* Only where this thread's children are born; it stays where it is, and goes back. */
+		/* Only where this thread's children are born; it stays where it is, and goes back.
+		 */
 		own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
 		if (own < 0)
 			return error_sys(err, errno, "open own pid namespace");

@@ -79,6 +79,28 @@ int process_plan_make(struct process_plan *plan, const struct oci_process *oci,
 	return 0;
 }
 
+int process_warn_caps(const struct process_plan *plan, const char *where,
+		      void (*warn)(const char *message, void *data), void *data, struct error *err)
+{
+	struct caps caps = plan->caps;
+	uint64_t removed = 0;
+	int r = caps_limit(&caps, &removed, err);
+
+	for (unsigned n = 0; r == 0 && warn && n < 64; n++) {
+		char text[160];
+
+		if (!(removed & UINT64_C(1) << n))
+			continue;
+		(void)snprintf(
+			text, sizeof(text),
+			"%s.capabilities: %s cannot be granted: the runtime does not have it, or "
+			"it is ambient and not inheritable",
+			where, caps_name(n));
+		warn(text, data);
+	}
+	return r;
+}
+
 void process_plan_done(struct process_plan *plan)
 {
 	if (plan->has_seccomp)
@@ -134,7 +156,8 @@ static int set_groups(const struct process_plan *plan, struct rootfs *fs, struct
 	if (errno == EPERM && user->additional_gids_len == 0 && rootfs_open_proc(fs, err) == 0) {
 		/* Given up for ever with the gid map (user_namespaces(7)): nothing to drop by. */
 		fd = openat(fs->proc_fd, "self/setgroups", O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 && strncmp(word, "deny", 4) == 0)
+		if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 &&
+		    strncmp(word, "deny", 4) == 0)
 			return 0;
 		errno = EPERM;
 	}
@@ -158,8 +181,8 @@ static int set_user(const struct process_plan *plan, struct rootfs *fs, struct e
 	return 0;
 }
 
-/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is the
- * file system's choice and no error. */
+/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is
+ * the file system's choice and no error. */
 static void own_stdio(uint32_t uid)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -192,9 +215,13 @@ static int drop_privileges(struct process_plan *plan, struct rootfs *fs, struct 
 {
 	bool nnp = plan->oci->no_new_privileges;
 	uint64_t extra = plan->has_seccomp && !nnp ? UINT64_C(1) << CAP_SYS_ADMIN : 0;
+	uint64_t removed;
 	int r;
 
-	r = caps_drop_bounding(&plan->caps, err);
+	/* The runtime has warned of what it takes out: see process_warn_caps. */
+	r = caps_limit(&plan->caps, &removed, err);
+	if (r == 0)
+		r = caps_drop_bounding(&plan->caps, err);
 	if (r == 0)
 		r = caps_keep(err);
 	if (r == 0)
@@ -277,7 +304,7 @@ int process_execute(struct process_plan *plan, struct rootfs *fs, int sync, stru
 	if (plan->has_seccomp) {
 		r = load_seccomp(plan, sync, err);
 		if (r == 0 && !oci->no_new_privileges)
-			r = caps_apply(&plan->caps, 0, err);
+			r = caps_drop_extra(&plan->caps, err);
 		if (r < 0)
 			return r;
 	}

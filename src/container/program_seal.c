@@ -14,16 +14,19 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* statvfs tells of the mount that the file was executed through, not of others of its file system. */
+/* statvfs tells of the mount that the file was executed through, not of others of its file system.
+ */
 static bool is_sealed(int exe)
 {
 	_cleanup_close_ int file = -1;
 	struct statvfs vfs;
+	int seals;
 
 	if (fstatvfs(exe, &vfs) == 0 && vfs.f_flag & ST_RDONLY)
 		return true;
 	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	return file >= 0 && (fcntl(file, F_GET_SEALS) & SEALS) == SEALS;
+	seals = file < 0 ? -1 : fcntl(file, F_GET_SEALS);
+	return seals > 0 && (seals & SEALS) == SEALS;
 }
 
 static int clone_read_only(int exe)

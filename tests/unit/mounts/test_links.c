@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -131,11 +132,7 @@ static void test_climbing(void **state)
 	scene_play(&scene);
 }
 
-static pid_t swapper;
-
-/* Swaps a directory with a link that leads out, as fast as it can: a second container does so on a
- * shared volume. */
-static void start_swapper(void)
+static void host_racing(void)
 {
 	put_dir("outside/target", 0755);
 	put_file("outside/target/canary", "host");
@@ -145,17 +142,6 @@ static void start_swapper(void)
 	put_link("root/volume/top", "/../outside");
 	put_dir("payload", 0755);
 	put_file("payload/canary", "payload");
-	swapper = fork();
-	CHECK(swapper >= 0);
-	if (swapper == 0) {
-		int dir = open(at("root/volume"), O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		for (;;) {
-			(void)syscall(SYS_renameat2, dir, "target", dir, "link",
-				      RENAME_EXCHANGE_FLAG);
-			(void)syscall(SYS_renameat2, dir, "real", dir, "top", RENAME_EXCHANGE_FLAG);
-		}
-	}
 }
 
 static bool outside_is_unchanged(void)
@@ -167,8 +153,30 @@ static bool outside_is_unchanged(void)
 	       access(at("outside/made"), F_OK) < 0 && access(at("outside/made-file"), F_OK) < 0;
 }
 
+/* Swaps a directory with a link that leads out, as fast as it can: a second container does so on a
+ * shared volume. */
+static pid_t start_swapper(void)
+{
+	pid_t swapper = fork();
+
+	CHECK(swapper >= 0);
+	if (swapper == 0) {
+		int dir = open(at("root/volume"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		/* Ends with the scene, also when that fails. */
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+		for (;;) {
+			(void)syscall(SYS_renameat2, dir, "target", dir, "link",
+				      RENAME_EXCHANGE_FLAG);
+			(void)syscall(SYS_renameat2, dir, "real", dir, "top", RENAME_EXCHANGE_FLAG);
+		}
+	}
+	return swapper;
+}
+
 static void init_racing(void)
 {
+	pid_t swapper = start_swapper();
 	struct timespec now, end;
 	unsigned rounds = 0, mounted = 0;
 
@@ -195,7 +203,7 @@ static void init_racing(void)
 	} while (now.tv_sec < end.tv_sec ||
 		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
 	CHECK(rounds > 20 && mounted > 0);
-	(void)kill(swapper, SIGKILL);
+	CHECK(kill(swapper, SIGKILL) == 0 && waitpid(swapper, NULL, 0) == swapper);
 }
 
 /* CVE-2021-30465, CVE-2024-45310 */
@@ -210,7 +218,7 @@ static void test_race(void **state)
 			"{\"destination\":\"/volume/real/made-file\",\"source\":\"payload/canary\","
 			"\"options\":[\"bind\"]},"
 			"{\"destination\":\"/volume/target/sub/dir\",\"type\":\"tmpfs\"}]",
-		.host = start_swapper,
+		.host = host_racing,
 		.init = init_racing,
 	};
 
