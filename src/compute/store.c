@@ -257,6 +257,23 @@ void store_break(const struct compute_host *host, const char *id)
 	lock_break(s.dir_fd, LOCK_PATIENCE_MS);
 }
 
+int store_make_anew(const struct compute_host *host, const char *id, int *ret_dir_fd,
+		    struct error *err)
+{
+	_cleanup_close_ int root_fd = store_open_root(host, false, err);
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (root_fd < 0)
+		return root_fd;
+	fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	r = fd < 0 ? -errno : lock_dir(root_fd, id, fd);
+	if (r < 0)
+		return error_sys(err, -r, "container \"%s\"", id);
+	*ret_dir_fd = TAKE_FD(fd);
+	return 0;
+}
+
 int store_sweep(const struct compute_host *host, const char *id, struct error *err)
 {
 	_cleanup_close_ int root_fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -306,8 +323,8 @@ int store_save(const struct stored *s, struct error *err)
 	if (bad) {
 		json_decref(o);
 		return error_set(err, EINVAL,
-				 "container \"%s\": its %s is not UTF-8 and cannot be recorded", c->id,
-				 bad);
+				 "container \"%s\": its %s is not UTF-8 and cannot be recorded",
+				 c->id, bad);
 	}
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);

@@ -42,6 +42,9 @@ void store_relock(const struct stored *stored);
 void store_break(const struct compute_host *host, const char *id);
 /* Whether another command has removed it since it was opened. */
 bool store_is_gone(const struct stored *stored);
+/* Opens and locks the directory of id whatever is in it: for a forced delete of a damaged state. */
+int store_make_anew(const struct compute_host *host, const char *id, int *ret_dir_fd,
+		    struct error *err);
 /* Removes a directory without state that a killed command left; nothing there is fine. */
 int store_sweep(const struct compute_host *host, const char *id, struct error *err);
 /* Replaces state.json. */
