@@ -30,7 +30,8 @@ static int append(struct arena *arena, const struct strv *base, char *const *mor
 	return 0;
 }
 
-/* An added variable takes the place of an older one of the same name. */
+/* An added variable takes the place of an older one of the same name. There are few added ones and may be
+ * thousands of the others, which are not compared with each other. */
 static int merge_env(struct arena *arena, const struct strv *base, char *const *more,
 		     struct strv *ret)
 {
@@ -41,7 +42,7 @@ static int merge_env(struct arena *arena, const struct strv *base, char *const *
 		size_t name = strcspn(ret->items[i], "=") + 1;
 		bool later = false;
 
-		for (size_t j = i + 1; j < ret->len && !later; j++)
+		for (size_t j = i < base->len ? base->len : i + 1; j < ret->len && !later; j++)
 			later = strncmp(ret->items[i], ret->items[j], name) == 0;
 		if (!later)
 			ret->items[kept++] = ret->items[i];

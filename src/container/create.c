@@ -338,7 +338,7 @@ static int accompany(struct creation *cr, struct error *err)
 	}
 	r = 0;
 	if (cr->init.process.rlimits_by_parent)
-		r = process_set_rlimits(cr->c.pid, &cr->init.process.rlimits, err);
+		r = process_raise_rlimits(cr->c.pid, &cr->init.process.rlimits, err);
 	if (r == 0 && cr->cgroup)
 		r = cgroup_finish(cr->cgroup, l ? l->resources : NULL, err);
 	if (r == 0)

@@ -175,7 +175,7 @@ static int equip(struct execution *ex, struct error *err)
 	if (r == 0 && oci->oom_score_adj.set)
 		r = process_set_oom_score(ex->pid, oci->oom_score_adj.value, err);
 	if (r == 0 && ex->process.rlimits_by_parent)
-		r = process_set_rlimits(ex->pid, &ex->process.rlimits, err);
+		r = process_raise_rlimits(ex->pid, &ex->process.rlimits, err);
 	if (r < 0)
 		return r;
 	r = sync_send(ex->runtime_sync, SYNC_GO, 0);

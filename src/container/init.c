@@ -113,7 +113,11 @@ static int make_cwd(struct init *in, struct error *err)
 	if (chdir(cwd) == 0)
 		return 0;
 	if (errno == ENOENT) {
+		/* Whatever the caller's umask: the user of the program must get in. */
+		mode_t mask = umask(0022);
+
 		fd = path_mkdirs(in->fs.root_fd, cwd, 0755, err);
+		(void)umask(mask);
 		if (fd < 0)
 			return error_wrap(err, fd, "process.cwd");
 		(void)chdir(cwd);

@@ -259,15 +259,14 @@ static int set_limits(const struct process_plan *plan, struct rootfs *fs, struct
 			(oci->selinux_label && *oci->selinux_label);
 	int r = 0;
 
-	if (!plan->rlimits_by_parent)
-		r = rlimits_apply(&plan->rlimits, err);
-	if (r == 0 && labelled) {
+	if (labelled) {
 		r = rootfs_open_proc(fs, err);
 		if (r == 0)
 			r = lsm_set_exec(fs->proc_fd, oci->apparmor_profile, oci->selinux_label,
 					 err);
 	}
-	return r;
+	/* After what opens files: the limit may allow few. */
+	return r == 0 ? rlimits_apply(&plan->rlimits, err) : r;
 }
 
 int process_execute(struct process_plan *plan, struct rootfs *fs, int sync, struct error *err)

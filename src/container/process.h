@@ -60,7 +60,9 @@ int process_execute(struct process_plan *plan, struct rootfs *fs, int sync, stru
 /* Host's side, for a process in a user namespace, which cannot raise limits or lower its score
  * itself. */
 int process_set_oom_score(pid_t pid, int64_t score, struct error *err);
-int process_set_rlimits(pid_t pid, const struct rlimit_plan *plan, struct error *err);
-/* Default actions and an empty mask for all signals: what the runtime's caller ignored or blocked
- * is not the container's. */
+/* Only hard limits, and only upwards: set to what the program shall have, few descriptors say, the setting up
+ * itself could not go on. */
+int process_raise_rlimits(pid_t pid, const struct rlimit_plan *plan, struct error *err);
+/* Default actions and an empty mask for all signals: what the runtime's caller ignored or blocked is not the
+ * container's. */
 void process_reset_signals(void);

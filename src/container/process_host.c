@@ -27,10 +27,20 @@ int process_set_oom_score(pid_t pid, int64_t score, struct error *err)
 		     : 0;
 }
 
-int process_set_rlimits(pid_t pid, const struct rlimit_plan *plan, struct error *err)
+int process_raise_rlimits(pid_t pid, const struct rlimit_plan *plan, struct error *err)
 {
-	for (size_t i = 0; i < plan->len; i++)
-		if (prlimit(pid, (__rlimit_resource_t)plan->resource[i], &plan->value[i], NULL) < 0)
+	for (size_t i = 0; i < plan->len; i++) {
+		__rlimit_resource_t resource = (__rlimit_resource_t)plan->resource[i];
+		struct rlimit limit;
+
+		if (prlimit(pid, resource, NULL, &limit) < 0)
 			return error_sys(err, errno, "process.rlimits[%zu]", i);
+		/* RLIM_INFINITY is the largest number. */
+		if (plan->value[i].rlim_max <= limit.rlim_max)
+			continue;
+		limit.rlim_max = plan->value[i].rlim_max;
+		if (prlimit(pid, resource, &limit, NULL) < 0)
+			return error_sys(err, errno, "process.rlimits[%zu]", i);
+	}
 	return 0;
 }
