@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* The kernel fills what a dump's reader offers, up to 32 KiB; an answer larger than this is refused. */
+/* The kernel fills what a dump's reader offers, up to 32 KiB; an answer larger than this is
+ * refused. */
 #define RECEIVE_SIZE ((size_t)64 * 1024)
 #define CHILD_STACK ((size_t)64 * 1024)
 
@@ -65,8 +66,8 @@ int netlink_open_in(struct netlink *nl, int family, int netns_fd)
 
 	if (!stack)
 		return -ENOMEM;
-	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the stack is
-	 * aligned as any ABI wants, since malloc's result and the size are. */
+	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the
+	 * stack is aligned as any ABI wants, since malloc's result and the size are. */
 	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK,
 		      &e);
 	if (child < 0)

@@ -45,7 +45,8 @@ int path_open_strict(int root_fd, const char *path, int flags)
 {
 	while (*path == '/')
 		path++;
-	/* Not O_NOFOLLOW: with O_PATH that would open a final link itself instead of refusing it. */
+	/* Not O_NOFOLLOW: with O_PATH that would open a final link itself instead of refusing it.
+	 */
 	return open_how(root_fd, *path ? path : ".", flags,
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
 				RESOLVE_NO_XDEV);

@@ -17,6 +17,6 @@ struct subprocess {
 };
 
 /* Runs it. Returns its exit status as a shell has it, or -errno when it could not be run or timed
- * out (-ETIMEDOUT). *ret_output (may be NULL): what it printed, at most 64 KiB, caller frees, also on
- * failure. */
+ * out (-ETIMEDOUT). *ret_output (may be NULL): what it printed, at most 64 KiB, caller frees, also
+ * on failure. */
 int subprocess_run(const struct subprocess *sp, char **ret_output, struct error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands on a system that is there: signal, pause, resume, update, resize, what it runs and uses. */
+/* Commands on a system that is there: signal, pause, resume, update, resize, what it runs and uses.
+ */
 #include <string.h>
 
 #include "compute/isolation.h"
@@ -38,7 +39,8 @@ int compute_signal(const struct compute_host *host, const char *id, int sig, boo
 	if (!all && stored_status(&s) == STATUS_STOPPED)
 		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running",
 				 id);
-	/* With --all also what a stopped container that shares its pid namespace has left running. */
+	/* With --all also what a stopped container that shares its pid namespace has left running.
+	 */
 	return ops->signal(&s, sig, all, err);
 }
 

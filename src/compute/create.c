@@ -150,7 +150,8 @@ static int open_store(struct creating *c, struct error *err)
 	return c->s.created && c->s.owner && c->s.oci_version ? 0 : error_oom(err);
 }
 
-/* See container_create.record. The spec goes first: what is recorded can be cleaned by its words. */
+/* See container_create.record. The spec goes first: what is recorded can be cleaned by its words.
+ */
 int creating_record(const struct container *container, void *data, struct error *err)
 {
 	struct creating *c = data;
@@ -357,7 +358,8 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 
 	r = creating_prepare(&c, create->detach, err);
 	if (r == 0 && !create->detach) {
-		/* Orphans of the container come to us, and are reaped, instead of staying zombies. */
+		/* Orphans of the container come to us, and are reaped, instead of staying zombies.
+		 */
 		if (!create->no_subreaper)
 			(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 		r = session_begin(&session, err);

@@ -53,8 +53,8 @@ static int merge_env(struct arena *arena, const struct strv *base, char *const *
 	return r;
 }
 
-/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the ambient one only
- * by the container's own word. */
+/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the
+ * ambient one only by the container's own word. */
 static int add_caps(struct arena *arena, const struct compute_exec *exec, struct oci_process *p)
 {
 	struct oci_capabilities *caps;

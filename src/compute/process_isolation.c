@@ -117,8 +117,8 @@ static int oom_fd(const struct stored *s, struct error *err)
 	return r < 0 ? r : cgroup_oom_fd(cg, err);
 }
 
-/* The terminal is whichever of the process's standard descriptors is one: taken from the process itself,
- * since the name of it means something only in the container. */
+/* The terminal is whichever of the process's standard descriptors is one: taken from the process
+ * itself, since the name of it means something only in the container. */
 static int resize(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
 		  struct error *err)
 {

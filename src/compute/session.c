@@ -109,7 +109,8 @@ static bool relay_has(const struct relay *r)
 	return r->start < r->end;
 }
 
-/* End of input on a terminal is a character (termios VEOF), so that a pipe's end reaches the program. */
+/* End of input on a terminal is a character (termios VEOF), so that a pipe's end reaches the
+ * program. */
 static void pass_end_of_input(int master)
 {
 	struct termios t;
@@ -130,8 +131,8 @@ static void forward_signals(struct session *s, pid_t pid, int pidfd, int master)
 		int sig = (int)info.ssi_signo;
 
 		if (sig == SIGCHLD) {
-			/* As a subreaper we get the container's orphans; the process itself is left for
-			 * pidfd_reap. */
+			/* As a subreaper we get the container's orphans; the process itself is left
+			 * for pidfd_reap. */
 			siginfo_t child;
 
 			while (child.si_pid = 0,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Compute systems: every command over either isolation, and the state on disk behind them. What tools
- * share is here; tools parse, call and print. No daemon: each call opens, locks, acts and stores.
+ * Compute systems: every command over either isolation, and the state on disk behind them. What
+ * tools share is here; tools parse, call and print. No daemon: each call opens, locks, acts and
+ * stores.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,14 +33,16 @@ struct compute_host {
 	const char *root; /* directory of all state, made 0700 when needed */
 	enum cgroup_manager cgroup_manager;
 	bool rootless;
-	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be NULL. */
+	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be
+	 * NULL. */
 	void (*warn)(const char *message, void *data);
 	void *warn_data;
 };
 
 /* The default root: /run/runhcs, or $XDG_RUNTIME_DIR/runhcs for an ordinary user. Caller frees. */
 char *compute_default_root(void);
-/* Ids are 1–1023 characters of [A-Za-z0-9_+.-], not "." or "..": anything else could name a path. */
+/* Ids are 1–1023 characters of [A-Za-z0-9_+.-], not "." or "..": anything else could name a path.
+ */
 int compute_check_id(const char *id, struct error *err);
 
 struct compute_create {
@@ -48,8 +51,8 @@ struct compute_create {
 	const char *console_socket, *pid_file;
 	enum compute_isolation isolation;
 	unsigned preserve_fds;
-	unsigned
-		listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container */
+	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
+			      */
 	bool no_pivot, no_new_keyring;
 	bool keep;         /* run: keep the stopped container */
 	bool detach;       /* run */
@@ -66,8 +69,8 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 
 struct compute_exec {
 	const char *id;
-	/* Either a parsed process (exec --process), or NULL and the fields below over the container's own
-	 * process as the base. */
+	/* Either a parsed process (exec --process), or NULL and the fields below over the
+	 * container's own process as the base. */
 	const struct oci_process *process;
 	char *const *args; /* NULL-terminated */
 	const char *cwd;   /* NULL: the container's */
@@ -87,8 +90,8 @@ struct compute_exec {
 int compute_exec(const struct compute_host *host, const struct compute_exec *exec, int *ret_status,
 		 struct error *err);
 
-/* all: every process of it. A stopped container: -ESRCH, "container not running" (runc's words, which
- * containerd looks for). */
+/* all: every process of it. A stopped container: -ESRCH, "container not running" (runc's words,
+ * which containerd looks for). */
 int compute_signal(const struct compute_host *host, const char *id, int sig, bool all,
 		   struct error *err);
 int compute_pause(const struct compute_host *host, const char *id, struct error *err);
@@ -126,8 +129,8 @@ int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, s
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err);
 
-/* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container ends
- * or event returns non-zero. */
+/* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container
+ * ends or event returns non-zero. */
 typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats, void *data,
 				struct error *err);
 int compute_events(const struct compute_host *host, const char *id, int interval_ms,

@@ -85,8 +85,9 @@ static int parse_set(const struct strv *set, const char *where, const char *whic
 	return 0;
 }
 
-/* Those of mask that the kernel has. Its last one is found from above, so that on a kernel that knows
- * them all this costs one call. (/proc/sys/kernel/cap_last_cap may be out of reach, or not real.) */
+/* Those of mask that the kernel has. Its last one is found from above, so that on a kernel that
+ * knows them all this costs one call. (/proc/sys/kernel/cap_last_cap may be out of reach, or not
+ * real.) */
 static uint64_t known_to_kernel(uint64_t mask)
 {
 	for (int n = CAPS_BITS - 1; n >= 0; n--) {

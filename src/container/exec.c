@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/pid.h"
 #include "container/container.h"
+#include "container/keyring.h"
 #include "container/listener.h"
 #include "container/namespaces.h"
 #include "container/process.h"
@@ -65,7 +66,8 @@ static int child_run(struct execution *ex, struct error *err)
 	int r = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962). */
+	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962).
+	 */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (ex->cgroup)
 		r = cgroup_enter(ex->cgroup, err);
@@ -83,7 +85,9 @@ static int child_run(struct execution *ex, struct error *err)
 	if (ex->flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) &&
 	    errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
-	if (oci->terminal)
+	/* The caller's keys are not the container's. */
+	r = keyring_join_session(ex->c->id, err);
+	if (r == 0 && oci->terminal)
 		r = process_open_terminal(&ex->process, &ex->fs, err);
 	(void)chdir(oci->cwd);
 	if (r == 0)

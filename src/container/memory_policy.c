@@ -105,7 +105,8 @@ static int parse(const struct oci_memory_policy *p, const char *where, struct po
 	r = parse_nodes(p, mode->nodes, where, ret, err);
 	if (r < 0)
 		return r;
-	/* set_mempolicy(2): the kernel overlooks some of these, and answers the others with EINVAL. */
+	/* set_mempolicy(2): the kernel overlooks some of these, and answers the others with EINVAL.
+	 */
 	if ((flags & F_NODES) == F_NODES)
 		return error_set(err, EINVAL,
 				 "%s.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES "

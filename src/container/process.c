@@ -181,8 +181,8 @@ static int set_user(const struct process_plan *plan, struct rootfs *fs, struct e
 	return 0;
 }
 
-/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is the
- * file system's choice and no error. */
+/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is
+ * the file system's choice and no error. */
 static void own_stdio(uint32_t uid)
 {
 	for (int fd = 0; fd < 3; fd++) {

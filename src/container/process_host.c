@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host's side sets on a process of a container: in a user namespace it could not itself. */
+/* What the host's side sets on a process of a container: in a user namespace it could not itself.
+ */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -26,7 +26,8 @@ static bool has_schema(const struct oci_intel_rdt *rdt)
 	return given(rdt->l3_cache_schema) || given(rdt->mem_bw_schema) || rdt->schemata.len > 0;
 }
 
-/* enableCMT and enableMBM, before spec 1.3, asked for one kind of monitoring; there is but all of it. */
+/* enableCMT and enableMBM, before spec 1.3, asked for one kind of monitoring; there is but all of
+ * it. */
 static bool has_monitoring(const struct oci_intel_rdt *rdt)
 {
 	return rdt->enable_monitoring || rdt->enable_cmt || rdt->enable_mbm;
@@ -174,8 +175,8 @@ static bool take_pair(const char **p, int base, unsigned long *ret_id, unsigned 
 	return true;
 }
 
-/* Whether the pairs of the present line of the resource hold all of the wanted ones. They are compared
- * as numbers, since the kernel pads them and puts the caches in its own order. */
+/* Whether the pairs of the present line of the resource hold all of the wanted ones. They are
+ * compared as numbers, since the kernel pads them and puts the caches in its own order. */
 static bool line_holds(const char *present, const char *wanted, int base)
 {
 	unsigned long id, value, there, found;

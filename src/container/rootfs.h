@@ -40,16 +40,16 @@ void rootfs_done(struct rootfs *fs);
 /* Makes a private procfs mount for writes to /proc that must land on a real procfs
  * (CVE-2019-16884, 2025-52881); sets proc_fd; does nothing when it is set. */
 int rootfs_open_proc(struct rootfs *fs, struct error *err);
-/* Propagation of "/", root attached, all mounts, devices and /dev links. The working directory is then the
- * root mount, not yet pivoted, so that createRuntime and createContainer hooks see it. */
+/* Propagation of "/", root attached, all mounts, devices and /dev links. The working directory is
+ * then the root mount, not yet pivoted, so that createRuntime and createContainer hooks see it. */
 int rootfs_setup(struct rootfs *fs, struct error *err);
 /* pivot_root(".", ".") and the old root detached; or the no_pivot way. cwd is "/". */
 int rootfs_pivot(struct rootfs *fs, struct error *err);
-/* After the pivot: /dev/console bound to the terminal slave (checked to be that pts, CVE-2025-52565);
- * slave_fd is the descriptor of the pty opened from the container's /dev/ptmx. */
+/* After the pivot: /dev/console bound to the terminal slave (checked to be that pts,
+ * CVE-2025-52565); slave_fd is the descriptor of the pty opened from the container's /dev/ptmx. */
 int rootfs_bind_console(struct rootfs *fs, int slave_fd, struct error *err);
-/* After the pivot: masked paths (files by the real /dev/null, CVE-2025-31133; directories by one shared
- * read-only empty tmpfs), readonly paths, root read-only, root propagation. */
+/* After the pivot: masked paths (files by the real /dev/null, CVE-2025-31133; directories by one
+ * shared read-only empty tmpfs), readonly paths, root read-only, root propagation. */
 int rootfs_finish(struct rootfs *fs, struct error *err);
 /* Opens a new pty pair of the container's devpts (after the pivot): O_CLOEXEC; checks
  * that /dev/ptmx is the devpts's by TIOCGPTPEER and device numbers. */

@@ -57,8 +57,8 @@ static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr,
 			all[i] = condition(&rule->args[i]);
 		return seccomp_rule_add_array(ctx, action, nr, (unsigned int)rule->args_len, all);
 	}
-	/* libseccomp takes one condition an argument. Where a profile has more on one, runc takes each
-	 * for a rule of its own (any of them matches), and profiles are written to that. */
+	/* libseccomp takes one condition an argument. Where a profile has more on one, runc takes
+	 * each for a rule of its own (any of them matches), and profiles are written to that. */
 	for (size_t i = 0; r == 0 && i < rule->args_len; i++) {
 		struct scmp_arg_cmp one = condition(&rule->args[i]);
 
@@ -206,7 +206,8 @@ int seccomp_compile(const struct oci_seccomp *oci, int cache_fd, struct seccomp_
 	r = seccomp_profile_parse(oci, &profile, err);
 	if (r < 0)
 		return r;
-	/* The cache saves time and nothing else: whatever is wrong with it, there is the other way. */
+	/* The cache saves time and nothing else: whatever is wrong with it, there is the other way.
+	 */
 	if (cache_fd >= 0 && seccomp_key_make(oci, &key) < 0)
 		cache_fd = -1;
 	if (cache_fd < 0 || seccomp_cache_load(cache_fd, &key, &program) < 0) {

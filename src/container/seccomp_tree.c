@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rewrites a compiled filter so that it does the same in fewer steps. On loading, the kernel runs the
- * filter once for every system call number, to know which are always allowed, and translates it to
- * machine code; libseccomp's programs make that 1.3 ms for a profile of the usual size, this form
- * a tenth of it.
+ * Rewrites a compiled filter so that it does the same in fewer steps. On loading, the kernel runs
+ * the filter once for every system call number, to know which are always allowed, and translates it
+ * to machine code; libseccomp's programs make that 1.3 ms for a profile of the usual size, this
+ * form a tenth of it.
  *
- * The way is partial evaluation: for one architecture and one number the filter is run with those two
- * known and the arguments unknown. Nearly always that ends in a result, which becomes a leaf; where an
- * argument is looked at, the instructions that depend on it are kept. Numbers between two constants
- * of the program cannot be told apart by it, so one of each interval stands for all. The leaves are
- * then put below a balanced tree of comparisons. What is met that is not understood here means
- * that the filter stays as it was.
+ * The way is partial evaluation: for one architecture and one number the filter is run with those
+ * two known and the arguments unknown. Nearly always that ends in a result, which becomes a leaf;
+ * where an argument is looked at, the instructions that depend on it are kept. Numbers between two
+ * constants of the program cannot be told apart by it, so one of each interval stands for all. The
+ * leaves are then put below a balanced tree of comparisons. What is met that is not understood here
+ * means that the filter stays as it was.
  */
 #include "container/seccomp_program.h"
 
@@ -79,7 +79,8 @@ static bool is_branch(uint16_t code)
 	       code == (BPF_JMP | BPF_JGE | BPF_K) || code == (BPF_JMP | BPF_JSET | BPF_K);
 }
 
-/* Outcome of a branch on what is known: 0 or 1, or -ENOTSUP where one value cannot stand for the others. */
+/* Outcome of a branch on what is known: 0 or 1, or -ENOTSUP where one value cannot stand for the
+ * others. */
 static int decide(const struct rewriter *w, const struct sock_filter *i,
 		  const struct accumulator *a)
 {
@@ -136,7 +137,8 @@ static int follow(const struct rewriter *w, size_t *pc, struct accumulator *a)
 	return -ENOTSUP; /* ran off the end: not a filter that the kernel takes */
 }
 
-/* Writes what of the filter depends on arguments, from pc on, at most until out has end instructions. */
+/* Writes what of the filter depends on arguments, from pc on, at most until out has end
+ * instructions. */
 static int emit_residue(struct rewriter *w, size_t pc, struct accumulator a, size_t end)
 {
 	for (;;) {

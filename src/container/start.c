@@ -10,8 +10,8 @@
 #include "container/listener.h"
 #include "container/sync.h"
 
-/* After START: init's word is an error, a seccomp listener to fetch, or its end of the socket closed by
- * execve, which is success. */
+/* After START: init's word is an error, a seccomp listener to fetch, or its end of the socket
+ * closed by execve, which is success. */
 static int follow_exec(const struct container *c, const struct oci_spec *spec, int conn,
 		       struct error *err)
 {

@@ -2,9 +2,9 @@
 #pragma once
 /*
  * The conversation between a runtime command and the process it puts into a container, over a
- * SOCK_SEQPACKET pair (or the start socket): one message a step. The end of the conversation without a
- * message means: for the child, the runtime was killed, so die; for the runtime after SYNC_START,
- * that the program is running (its end of the socket was closed by execve).
+ * SOCK_SEQPACKET pair (or the start socket): one message a step. The end of the conversation
+ * without a message means: for the child, the runtime was killed, so die; for the runtime after
+ * SYNC_START, that the program is running (its end of the socket was closed by execve).
  */
 #include <stdint.h>
 
@@ -29,8 +29,8 @@ enum sync_type {
 int sync_send(int sock, enum sync_type type, int code);
 /* Sends the error; best effort, the child dies next. */
 void sync_send_error(int sock, const struct error *error);
-/* Waits for a message of that type. An error message from the other side becomes err as it is there; the
- * end of the conversation is -ECONNRESET. code may be NULL. */
+/* Waits for a message of that type. An error message from the other side becomes err as it is
+ * there; the end of the conversation is -ECONNRESET. code may be NULL. */
 int sync_expect(int sock, enum sync_type type, int *ret_code, struct error *err);
 /* Waits for any message: its type, or 0 at the end of the conversation. A SYNC_ERROR fills err and
  * returns its negative code. */

@@ -174,7 +174,8 @@ int sysctl_apply(int proc_fd, const struct key_values *sysctl, struct error *err
 					 kv->key);
 		if (fd < 0)
 			return error_sys(err, -fd, "linux.sysctl.%s: open", kv->key);
-		/* In one write: the kernel takes each as a whole value (proc(5), sysctl_writes_strict). */
+		/* In one write: the kernel takes each as a whole value (proc(5),
+		 * sysctl_writes_strict). */
 		n = write(fd, value, strlen(value));
 		if (n < 0)
 			return error_sys(err, errno, "linux.sysctl.%s: set it to \"%s\"", kv->key,

@@ -6,7 +6,8 @@
 #include "container/cgroup/private.h"
 
 /* What a spec says to one controller: the first property that demands something of it, or NULL; and
- * whether anything is said at all (a limit of -1 says something, but a missing controller obeys). */
+ * whether anything is said at all (a limit of -1 says something, but a missing controller obeys).
+ */
 struct demand {
 	const char *property;
 	bool given;
@@ -174,7 +175,8 @@ static struct hierarchy *find_for(const struct cgroup *cg, const struct control 
 	return h && (h->v2 ? c->v2 : c->v1) ? h : NULL;
 }
 
-/* Controller a unified key belongs to: the part before the dot; 0 for cgroup.* and pressure files. */
+/* Controller a unified key belongs to: the part before the dot; 0 for cgroup.* and pressure files.
+ */
 static unsigned unified_controller(const char *key)
 {
 	const char *dot = strchr(key, '.');

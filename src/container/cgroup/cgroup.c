@@ -134,8 +134,8 @@ static bool has_dotdot(const char *path)
 	return false;
 }
 
-/* Where an ordinary user may make cgroups on v2: beside its own, whose processes keep it from having
- * controllers below. Elsewhere: the root of every hierarchy. */
+/* Where an ordinary user may make cgroups on v2: beside its own, whose processes keep it from
+ * having controllers below. Elsewhere: the root of every hierarchy. */
 static char *default_parent(const struct cgroup *cg)
 {
 	const struct hierarchy *v2 = cgroup_find_v2(cg);
@@ -430,6 +430,20 @@ size_t cgroup_hierarchies(const struct cgroup *cg, const struct cgroup_hierarchy
 }
 
 /* --- making --- */
+
+int cgroup_create_v2(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cg->n; i++) {
+		if (cg->manager != CGROUP_CGROUPFS || !cg->h[i].v2)
+			continue;
+		r = hierarchy_make(cg, &cg->h[i], resources, err);
+		if (r < 0)
+			hierarchy_unmake(&cg->h[i]);
+	}
+	return r;
+}
 
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
 {

@@ -48,8 +48,8 @@ static void emit_return(struct program *p, bool allow)
 	emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One rule: falls through to the next rule where it does not decide. ACCESS holds what is asked and not
- * yet granted by a later rule. Returns whether the program can get past it. */
+/* One rule: falls through to the next rule where it does not decide. ACCESS holds what is asked and
+ * not yet granted by a later rule. Returns whether the program can get past it. */
 static bool emit_rule(struct program *p, const struct device_rule *rule)
 {
 	size_t start = p->len;

@@ -110,9 +110,9 @@ static void note_refused(struct hierarchy *h, const char *dir, unsigned bits, in
 	h->refused_at = strdup(dir);
 }
 
-/* Only a cgroup without processes of its own may share out controllers, the root excepted, which has
- * no cgroup.type. The kernel does not say so for cpu, cpuset and pids: it would make a threaded domain
- * of it, in which no container can live. */
+/* Only a cgroup without processes of its own may share out controllers, the root excepted, which
+ * has no cgroup.type. The kernel does not say so for cpu, cpuset and pids: it would make a threaded
+ * domain of it, in which no container can live. */
 static bool may_share_out(const char *dir_name)
 {
 	_cleanup_close_ int dir = open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -281,9 +281,15 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 int hierarchy_make(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,
 		   struct error *err)
 {
-	int r = make_directory(cg, h, false, err);
+	int r;
 
-	return r < 0 || h->absent ? r : fit_out(cg, h, res, err);
+	if (h->ready)
+		return 0;
+	r = make_directory(cg, h, false, err);
+	if (r == 0 && !h->absent)
+		r = fit_out(cg, h, res, err);
+	h->ready = r == 0;
+	return r;
 }
 
 int hierarchy_join(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,

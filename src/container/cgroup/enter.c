@@ -63,8 +63,8 @@ int cgroup_open_enter(struct cgroup *cg, struct error *err)
 			opened++;
 			continue;
 		}
-		/* The container may have been made without this one; and an ordinary user has rights
-		 * in some at most. */
+		/* The container may have been made without this one; and an ordinary user has
+		 * rights in some at most. */
 		if ((cg->loaded && r == -ENOENT) ||
 		    ((cg->rootless || cg->loaded) && (r == -EACCES || r == -EROFS)))
 			h->absent = true;

@@ -115,8 +115,8 @@ static void sort_unique(struct pid_list *list)
 	list->len = kept;
 }
 
-/* One v1 hierarchy that stands for them all: a process cannot leave these without rights on the host's
- * cgroups. */
+/* One v1 hierarchy that stands for them all: a process cannot leave these without rights on the
+ * host's cgroups. */
 static struct hierarchy *representative(const struct cgroup *cg)
 {
 	static const unsigned preferred[] = { CONTROLLER_PIDS, CONTROLLER_DEVICES,

@@ -106,7 +106,8 @@ static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 		r = systemd_add(p, "Slice", "s", json_string(cg->slice));
 	if (r == 0)
 		r = systemd_add(p, "PIDs", "au", json_pack("[i]", pid));
-	/* The container's cgroup is ours and the container's: systemd leaves what is below alone. */
+	/* The container's cgroup is ours and the container's: systemd leaves what is below alone.
+	 */
 	if (r == 0)
 		r = systemd_add(p, "Delegate", "b", json_true());
 	/* Not stopped before others at shutdown, and not waiting for basic.target. */
@@ -120,7 +121,8 @@ static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 	return r;
 }
 
-/* Where systemd put the process: below a user's manager the path begins with what only that knows. */
+/* Where systemd put the process: below a user's manager the path begins with what only that knows.
+ */
 static int learn_path(struct cgroup *cg, pid_t pid, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;

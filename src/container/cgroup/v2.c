@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controllers of cgroup v2. What v1 has and v2 has not is refused, unless it asks for nothing. */
+/* The controllers of cgroup v2. What v1 has and v2 has not is refused, unless it asks for nothing.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -83,7 +84,8 @@ static int set_swap(struct target *t, const struct oci_memory *m, struct error *
 	else
 		(void)snprintf(value, sizeof(value), "%" PRId64, swap);
 	r = target_try(t, "memory.swap.max", value);
-	/* Without swap accounting no swap is used and none is limited: both ends are true as it is. */
+	/* Without swap accounting no swap is used and none is limited: both ends are true as it is.
+	 */
 	if (r == -ENOENT && swap <= 0)
 		return 0;
 	return r < 0 ? target_error(t, MEMORY "swap", "memory.swap.max", value, r, err) : 0;
@@ -108,7 +110,8 @@ int v2_memory(struct target *t, const struct oci_resources *res, struct error *e
 
 	if (r == 0)
 		r = check_before_update(t, m, err);
-	/* swap first: with the limit lowered first, pages would go to swap that is about to be cut. */
+	/* swap first: with the limit lowered first, pages would go to swap that is about to be cut.
+	 */
 	if (r == 0)
 		r = set_swap(t, m, err);
 	if (r == 0 && m->limit.set && m->limit.value != 0 &&

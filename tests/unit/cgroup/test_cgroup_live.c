@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cgroups of this machine, whichever version each controller is on. Needs root and writable cgroups;
- * everything made is below a name of our own and removed.
+ * The cgroups of this machine, whichever version each controller is on. Needs root and writable
+ * cgroups; everything made is below a name of our own and removed.
  */
 #include <fcntl.h>
 #include <linux/sched.h>

@@ -183,7 +183,8 @@ static void expands_slices(void **state)
 		assert_int_equal(scope_expand_slice(bad[i], &path), -EINVAL);
 }
 
-/* A host that has nothing: each demand is refused by its own name, and asking for nothing is fine. */
+/* A host that has nothing: each demand is refused by its own name, and asking for nothing is fine.
+ */
 static void names_what_it_cannot_honour(void **state)
 {
 	struct oci_rdma_limit rdma = { .device = (char *)"mlx5_0" };

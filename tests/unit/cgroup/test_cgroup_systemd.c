@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The systemd cgroup manager against a manager of our own on a private bus, since tests run where systemd
- * is not PID 1: what the runtime asks for is dumped to a file, what systemd would do to cgroups is
- * done in the hierarchies that systemd itself manages.
+ * The systemd cgroup manager against a manager of our own on a private bus, since tests run where
+ * systemd is not PID 1: what the runtime asks for is dumped to a file, what systemd would do to
+ * cgroups is done in the hierarchies that systemd itself manages.
  */
 #include <fcntl.h>
 #include <setjmp.h>

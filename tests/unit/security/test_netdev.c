@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Network devices are moved between two namespaces made for the test; `ip` says what became of them. */
+/* Network devices are moved between two namespaces made for the test; `ip` says what became of
+ * them. */
 #include "child.h"
 
 #include <fcntl.h>

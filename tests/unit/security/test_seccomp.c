@@ -173,7 +173,8 @@ static void killing_and_trapping(void **state)
 	}
 }
 
-/* What a C library needs to know whether it may fall back: ENOSYS for calls newer than the profile. */
+/* What a C library needs to know whether it may fall back: ENOSYS for calls newer than the profile.
+ */
 static void newer_calls_do_not_exist(void *arg)
 {
 	struct oci_seccomp_syscall rules[] = {

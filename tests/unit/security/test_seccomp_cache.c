@@ -62,7 +62,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* A profile, its key, and a program that no compiler makes: so that one can tell where it is from. */
+/* A profile, its key, and a program that no compiler makes: so that one can tell where it is from.
+ */
 struct sample {
 	struct oci_seccomp oci;
 	struct oci_seccomp_syscall rule;
