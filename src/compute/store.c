@@ -306,8 +306,8 @@ int store_save(const struct stored *s, struct error *err)
 	if (bad) {
 		json_decref(o);
 		return error_set(err, EINVAL,
-				 "container \"%s\": its %s is not UTF-8 and cannot be recorded", c->id,
-				 bad);
+				 "container \"%s\": its %s is not UTF-8 and cannot be recorded",
+				 c->id, bad);
 	}
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);

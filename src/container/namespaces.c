@@ -205,7 +205,8 @@ static int open_offsets(struct error *err)
 {
 	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
 
-	return fd < 0 ? error_sys(err, errno, "linux.timeOffsets: open /proc/self/timens_offsets") : fd;
+	return fd < 0 ? error_sys(err, errno, "linux.timeOffsets: open /proc/self/timens_offsets")
+		      : fd;
 }
 
 /* Children of the caller will be born into it; offsets can be written until the first is. */
@@ -226,7 +227,8 @@ static int make_time(const struct oci_linux *l, int offsets, struct error *err)
 			      l->time_offset_boottime.nanosecs);
 	if (n == 0)
 		return 0;
-	return write(offsets, text, (size_t)n) != n ? error_sys(err, errno, "linux.timeOffsets") : 0;
+	return write(offsets, text, (size_t)n) != n ? error_sys(err, errno, "linux.timeOffsets")
+						    : 0;
 }
 
 int namespace_unshare_time(const struct namespace_plan *plan, struct error *err)

@@ -15,7 +15,7 @@ struct namespace_plan {
 	 */
 	int new_flags;
 	bool new_net, new_cgroup, new_time;
-	bool time_inside; /* the time namespace is made by namespace_unshare_time */
+	bool time_inside;          /* the time namespace is made by namespace_unshare_time */
 	int join_fd[OCI_NS_KINDS]; /* namespaces given by path, -1: none; owned */
 	const struct oci_linux *linux_;
 };
