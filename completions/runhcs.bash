@@ -150,7 +150,7 @@ _runhcs() {
 	elif [[ $command == ps && n -ge 1 ]]; then
 		:
 	elif [[ $cur == -* ]]; then
-		_runhcs_reply "$(_runhcs_options $command)"
+		_runhcs_reply "$(_runhcs_options ${command:+"$command"})"
 	elif [[ -z $command ]]; then
 		_runhcs_reply "$(_runhcs_commands)"
 	else

@@ -237,7 +237,7 @@ int unix_connect(int dir_fd, const char *path, int type)
 	node = openat(dir_fd, path, O_PATH | O_CLOEXEC);
 	if (node < 0)
 		return -errno;
-	strcpy(address.sun_path, fd_path(node, via));
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", fd_path(node, via));
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	return TAKE_FD(sock);

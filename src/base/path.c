@@ -131,14 +131,14 @@ static int walk_next(struct walk *w, char *name)
 
 static int walk_into(struct walk *w, const char *name, int fd)
 {
-	size_t len = strlen(w->reached);
+	size_t len = strlen(w->reached), name_len = strlen(name);
 
-	if (len + 1 + strlen(name) >= sizeof(w->reached)) {
+	if (len + 1 + name_len >= sizeof(w->reached)) {
 		(void)close_fd(fd);
 		return -ENAMETOOLONG;
 	}
 	w->reached[len] = '/';
-	strcpy(w->reached + len + 1, name);
+	memcpy(w->reached + len + 1, name, name_len + 1);
 	(void)close_fd(w->at);
 	w->at = fd;
 	return 0;
@@ -196,7 +196,7 @@ static int walk_begin(struct walk *w, int root_fd, const char *path)
 	w->links = 0;
 	if (strlen(path) >= sizeof(w->todo))
 		return -ENAMETOOLONG;
-	strcpy(w->todo, path);
+	memcpy(w->todo, path, strlen(path) + 1);
 	return walk_to(w, "");
 }
 
@@ -230,7 +230,7 @@ static int walk_parent(struct walk *w, char *name, mode_t mode)
 	int r = walk_next(w, name);
 
 	if (r == 0)
-		strcpy(name, ".");
+		memcpy(name, ".", 2);
 	while (r > 0) {
 		char next[NAME_MAX + 1];
 
@@ -241,7 +241,7 @@ static int walk_parent(struct walk *w, char *name, mode_t mode)
 			return r;
 		r = walk_next(w, next);
 		if (r > 0)
-			strcpy(name, next);
+			memcpy(name, next, strlen(next) + 1);
 	}
 	return r;
 }
@@ -320,7 +320,7 @@ int path_make_parent(int root_fd, const char *path, mode_t mode, const char **re
 		(void)close_fd(w.at);
 		return error_sys(err, -r, "make the parent of %s in the root", path);
 	}
-	strcpy(name_buf, name);
+	memcpy(name_buf, name, strlen(name) + 1);
 	*ret_name = name_buf;
 	return w.at;
 }

@@ -195,7 +195,7 @@ static int read_address(const struct netlink_message *message, void *data)
 	copy_attr(table[IFA_BROADCAST], a.broadcast, &a.broadcast_len);
 	label = netlink_string(table[IFA_LABEL]);
 	if (label && strlen(label) < sizeof(a.label))
-		strcpy(a.label, label);
+		memcpy(a.label, label, strlen(label) + 1);
 	if (d->addresses_len == ADDRESSES_MAX)
 		return -E2BIG;
 	more = reallocarray(d->addresses, d->addresses_len + 1, sizeof(*more));
@@ -247,7 +247,7 @@ static int settle_name(struct move *m, struct device *d, const char *wanted, str
 	int r;
 
 	if (!is_template(wanted)) {
-		strcpy(d->name, wanted); /* netdev_check: it fits */
+		memcpy(d->name, wanted, strlen(wanted) + 1); /* netdev_check: it fits */
 		r = find_link(&m->inside, d->name, &link);
 		if (r == 0)
 			return error_set(err, EEXIST,
@@ -264,7 +264,7 @@ static int settle_name(struct move *m, struct device *d, const char *wanted, str
 			       (int)(strlen(wanted) - strlen(TEMPLATE)), wanted, i);
 		if (strlen(name) >= IFNAMSIZ)
 			break;
-		strcpy(d->name, name);
+		memcpy(d->name, name, strlen(name) + 1);
 		r = find_link(&m->inside, name, &link);
 		if (r == -ENODEV)
 			return 0;

@@ -18,7 +18,7 @@ int process_set_oom_score(pid_t pid, int64_t score, struct error *err)
 	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
 	n = snprintf(text, sizeof(text), "%d", (int)score);
 	r = file_read(AT_FDCWD, path, 64, &now, &len);
-	if (r == 0 && atoi(now) == (int)score)
+	if (r == 0 && strtol(now, NULL, 10) == (long)score)
 		return 0;
 	if (r == 0)
 		r = file_write(AT_FDCWD, path, text, (size_t)n);

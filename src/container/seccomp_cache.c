@@ -264,7 +264,7 @@ static void drop_oldest(int cache_fd)
 		    strlen(entry->d_name) >= sizeof(files[n].name) ||
 		    fstatat(cache_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		strcpy(files[n].name, entry->d_name);
+		memcpy(files[n].name, entry->d_name, strlen(entry->d_name) + 1);
 		files[n++].written = st.st_mtim;
 	}
 	if (n <= SECCOMP_CACHE_FILES)

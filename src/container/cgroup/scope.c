@@ -99,7 +99,8 @@ int scope_expand_slice(const char *slice, char **ret)
 	p = path;
 	for (size_t i = 1; i <= len; i++)
 		if (i == len || slice[i] == '-')
-			p += sprintf(p, "/%.*s%s", (int)i, slice, suffix);
+			p += snprintf(p, room - (size_t)(p - path), "/%.*s%s", (int)i, slice,
+				      suffix);
 	*ret = TAKE_PTR(path);
 	return 0;
 }

@@ -108,7 +108,7 @@ static json_t *parse_value(const char *text, char *signature)
 		type = 's';
 	} else if (*p == '[') {
 		value = parse_strings(p, &end);
-		strcpy(signature, "as");
+		memcpy(signature, "as", sizeof("as"));
 	} else {
 		value = parse_number(p, &type, &end);
 	}
@@ -139,7 +139,7 @@ static json_t *convert_seconds(char *name, char *signature, json_t *value)
 
 	json_decref(value);
 	memcpy(name + len - 3, "USec", 5);
-	strcpy(signature, "t");
+	memcpy(signature, "t", sizeof("t"));
 	return seconds >= 0 && seconds < 1e12 ? json_integer((json_int_t)(seconds * USEC_PER_SEC))
 					      : NULL;
 }

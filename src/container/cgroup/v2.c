@@ -80,7 +80,7 @@ static int set_swap(struct target *t, const struct oci_memory *m, struct error *
 	if (swap == -2)
 		return 0;
 	if (swap < 0)
-		strcpy(value, "max");
+		memcpy(value, "max", sizeof("max"));
 	else
 		(void)snprintf(value, sizeof(value), "%" PRId64, swap);
 	r = target_try(t, "memory.swap.max", value);

@@ -11,8 +11,8 @@
 static void fields_have_the_wire_format_of_protocol_buffers(void **state)
 {
 	/* The example of its documentation: field 1 is 150; field 2 is "testing". */
-	static const uint8_t expected[] = { 0x08, 0x96, 0x01, 0x12, 0x07, 't', 'e',
-					    's',  't',  'i',  'n',  'g' };
+	static const uint8_t expected[] = { 0x08, 0x96, 0x01, 0x12, 0x07, 't',
+					    'e',  's',  't',  'i',  'n',  'g' };
 	_cleanup_criu_message_ struct criu_message m = { 0 };
 
 	(void)state;
@@ -58,14 +58,14 @@ static void malformed_messages_are_refused(void **state)
 		const char *data;
 		size_t len;
 	} bad[] = {
-		{ "\x08", 1 },                                             /* no value */
-		{ "\x08\x80", 2 },                                         /* a cut number */
+		{ "\x08", 1 },                                              /* no value */
+		{ "\x08\x80", 2 },                                          /* a cut number */
 		{ "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12 }, /* an endless one */
-		{ "\x12\x05tes", 5 },                                      /* longer than it is */
-		{ "\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },    /* length 2^64 - 1 */
-		{ "\x09\x01\x02", 3 },                                     /* a cut 64-bit field */
-		{ "\x0b", 1 },                                             /* a group */
-		{ "\x02\x01x", 3 },                                        /* field 0 */
+		{ "\x12\x05tes", 5 },                                       /* longer than it is */
+		{ "\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },     /* length 2^64 - 1 */
+		{ "\x09\x01\x02", 3 },                                      /* a cut 64-bit field */
+		{ "\x0b", 1 },                                              /* a group */
+		{ "\x02\x01x", 3 },                                         /* field 0 */
 	};
 
 	(void)state;

@@ -4,6 +4,7 @@
 # documented.sh RUNHCS MANUAL COMPLETION
 set -u
 runhcs=$1 manual=$2
+# shellcheck source=completions/runhcs.bash
 source "$3"
 failed=0
 
