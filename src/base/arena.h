@@ -19,7 +19,8 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
 	__attribute__((malloc, nonnull(1)));
 
 /* Copy of the first len bytes of text, terminated; NULL when memory runs out. */
-char *arena_strndup(struct arena *arena, const char *text, size_t len) __attribute__((nonnull(1, 2)));
+char *arena_strndup(struct arena *arena, const char *text, size_t len)
+	__attribute__((nonnull(1, 2)));
 
 /* Copy of text; NULL when memory runs out. */
 char *arena_strdup(struct arena *arena, const char *text) __attribute__((nonnull(1, 2)));

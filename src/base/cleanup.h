@@ -30,7 +30,8 @@
 		_v;                                                                                \
 	})
 
-/* Closes fd if it is one; returns -1 for assignment. Never retried on EINTR: Linux has closed it. */
+/* Closes fd if it is one; returns -1 for assignment. Never retried on EINTR: Linux has closed it.
+ */
 static inline int close_fd(int fd)
 {
 	if (fd >= 0) {

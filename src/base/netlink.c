@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* The kernel fills what a dump's reader offers, up to 32 KiB; an answer larger than this is refused. */
+/* The kernel fills what a dump's reader offers, up to 32 KiB; an answer larger than this is
+ * refused. */
 #define RECEIVE_SIZE ((size_t)64 * 1024)
 #define CHILD_STACK ((size_t)64 * 1024)
 
@@ -55,16 +56,20 @@ static int open_elsewhere(void *arg)
 int netlink_open_in(struct netlink *nl, int family, int netns_fd)
 {
 	struct elsewhere e = {
-		.nl = nl, .family = family, .netns_fd = netns_fd, .result = -ECHILD,
+		.nl = nl,
+		.family = family,
+		.netns_fd = netns_fd,
+		.result = -ECHILD,
 	};
 	_cleanup_free_ char *stack = malloc(CHILD_STACK);
 	pid_t child;
 
 	if (!stack)
 		return -ENOMEM;
-	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the stack is
-	 * aligned as any ABI wants, since malloc's result and the size are. */
-	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK, &e);
+	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the
+	 * stack is aligned as any ABI wants, since malloc's result and the size are. */
+	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK,
+		      &e);
 	if (child < 0)
 		return -errno;
 	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
@@ -214,7 +219,9 @@ static void take_message(struct exchange *x, const struct nlmsghdr *header)
 			take_why(header, data, len, x->ret_why);
 	} else if (header->nlmsg_type >= NLMSG_MIN_TYPE && x->reader && x->result == 0) {
 		const struct netlink_message message = {
-			.type = header->nlmsg_type, .data = data, .len = len,
+			.type = header->nlmsg_type,
+			.data = data,
+			.len = len,
 		};
 
 		code = x->reader(&message, x->data);

@@ -25,8 +25,8 @@ struct netlink {
  * -errno. */
 int netlink_open(struct netlink *nl, int family);
 /* As netlink_open, in the network namespace netns_fd. The caller's stays as it is: a child that
- * shares the memory and the descriptors of the caller goes there and has ended on return. Needs CAP_SYS_ADMIN
- * over both user namespaces. */
+ * shares the memory and the descriptors of the caller goes there and has ended on return. Needs
+ * CAP_SYS_ADMIN over both user namespaces. */
 int netlink_open_in(struct netlink *nl, int family, int netns_fd);
 void netlink_close(struct netlink *nl);
 
@@ -35,7 +35,8 @@ struct netlink_request {
 	int error; /* first failure of netlink_put…, as -errno */
 	alignas(NLMSG_ALIGNTO) unsigned char data[NETLINK_REQUEST_MAX];
 };
-/* Starts a request: message type, NLM_F_ flags beside NLM_F_REQUEST, and the family's own header. */
+/* Starts a request: message type, NLM_F_ flags beside NLM_F_REQUEST, and the family's own header.
+ */
 void netlink_begin(struct netlink_request *rq, uint16_t type, uint16_t flags, const void *body,
 		   size_t body_len);
 /* Appends an attribute. */
@@ -52,9 +53,10 @@ struct netlink_message {
 /* Takes one message; a negative value ends the reading and becomes the result. */
 typedef int (*netlink_reader)(const struct netlink_message *message, void *data);
 
-/* Sends the request and reads until the kernel has acknowledged it, or a dump is complete. reader may be
- * NULL. A dump that was interrupted by a change gives -EINTR (then ask again). 0 or the kernel's -errno; the kernel's
- * explanation, where it sends one, goes to *ret_why (may be NULL; caller frees; NULL when none). */
+/* Sends the request and reads until the kernel has acknowledged it, or a dump is complete. reader
+ * may be NULL. A dump that was interrupted by a change gives -EINTR (then ask again). 0 or the
+ * kernel's -errno; the kernel's explanation, where it sends one, goes to *ret_why (may be NULL;
+ * caller frees; NULL when none). */
 int netlink_transact(struct netlink *nl, struct netlink_request *rq, netlink_reader reader,
 		     void *data, char **ret_why);
 
@@ -72,7 +74,8 @@ static inline size_t netlink_payload_len(const struct nlattr *attr)
 }
 /* The value of a 32-bit attribute, or otherwise when it is absent or of another size. */
 uint32_t netlink_u32(const struct nlattr *attr, uint32_t otherwise);
-/* The text of an attribute; NULL when it is absent or not terminated. Valid as long as the message. */
+/* The text of an attribute; NULL when it is absent or not terminated. Valid as long as the message.
+ */
 const char *netlink_string(const struct nlattr *attr);
 
 #define _cleanup_netlink_ _cleanup_(netlink_close)

@@ -21,7 +21,8 @@ char *fd_path(int fd, char *buf)
 
 static int open_how(int dir_fd, const char *path, int flags, uint64_t resolve)
 {
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = resolve };
+	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+				.resolve = resolve };
 	int fd;
 
 	/* EAGAIN: a rename raced with ".."; the kernel asks for another try. Bounded, since the one
@@ -44,7 +45,8 @@ int path_open_strict(int root_fd, const char *path, int flags)
 {
 	while (*path == '/')
 		path++;
-	/* Not O_NOFOLLOW: with O_PATH that would open a final link itself instead of refusing it. */
+	/* Not O_NOFOLLOW: with O_PATH that would open a final link itself instead of refusing it.
+	 */
 	return open_how(root_fd, *path ? path : ".", flags,
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
 				RESOLVE_NO_XDEV);
@@ -57,7 +59,7 @@ int path_open_strict(int root_fd, const char *path, int flags)
  */
 struct walk {
 	int root_fd;
-	int at;             /* O_PATH of what has been reached, owned */
+	int at;                 /* O_PATH of what has been reached, owned */
 	char reached[PATH_MAX]; /* the same as a path inside the root, without links */
 	char todo[PATH_MAX];
 	int links;
@@ -252,7 +254,8 @@ static int make_file_at(struct walk *w, const char *name, mode_t mode, int *ret)
 
 	if (fd == -ENOENT) {
 		/* O_EXCL: what someone put here meanwhile is looked at again, not written to. */
-		fd = openat(w->at, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, mode);
+		fd = openat(w->at, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY,
+			    mode);
 		if (fd >= 0)
 			(void)close_fd(fd);
 		else if (errno != EEXIST)

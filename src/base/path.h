@@ -9,8 +9,8 @@
 #include "base/error.h"
 
 #define FD_PATH_MAX 32
-/* "/proc/self/fd/N" into buf (FD_PATH_MAX bytes); for calls that want a path. Only where /proc is the
- * host's, never inside a container's root. Returns buf. */
+/* "/proc/self/fd/N" into buf (FD_PATH_MAX bytes); for calls that want a path. Only where /proc is
+ * the host's, never inside a container's root. Returns buf. */
 char *fd_path(int fd, char *buf);
 
 /* Opens path as seen from root_fd as "/": links and ".." stay inside, magic links are refused
@@ -27,11 +27,12 @@ int path_mkdirs(int root_fd, const char *path, mode_t mode, struct error *err);
 /* Opens (O_PATH) the regular file path inside the root, made empty with its missing parents when
  * absent: a mount target. */
 int path_make_file(int root_fd, const char *path, mode_t mode, struct error *err);
-/* Opens (O_PATH|O_DIRECTORY) the parent of path inside the root, made when missing; *ret_name points
- * at the last component, inside path or a static "."; refuses ".." as the last. */
+/* Opens (O_PATH|O_DIRECTORY) the parent of path inside the root, made when missing; *ret_name
+ * points at the last component, inside path or a static "."; refuses ".." as the last. */
 int path_make_parent(int root_fd, const char *path, mode_t mode, const char **ret_name,
 		     char *name_buf, size_t name_size, struct error *err);
-/* Lexically cleaned absolute path ("/a/./b//../c" → "/a/c"), never above "/"; caller frees, NULL on OOM. */
+/* Lexically cleaned absolute path ("/a/./b//../c" → "/a/c"), never above "/"; caller frees, NULL on
+ * OOM. */
 char *path_clean(const char *path);
 /* base joined with path unless path is absolute; caller frees, NULL on OOM. */
 char *path_join(const char *base, const char *path);

@@ -7,7 +7,11 @@
 
 #include "base/error.h"
 
-struct pid_stat { char state; pid_t ppid; uint64_t start_time; /* clock ticks after boot */ };
+struct pid_stat {
+	char state;
+	pid_t ppid;
+	uint64_t start_time; /* clock ticks after boot */
+};
 
 /* From /proc/<pid>/stat. 0 or -errno (-ESRCH: none). */
 int pid_read_stat(pid_t pid, struct pid_stat *ret);

@@ -6,17 +6,17 @@
 #include "base/error.h"
 
 struct subprocess {
-	const char *path;        /* executed as it is, no search */
-	char *const *argv;       /* NULL-terminated */
-	char *const *envp;       /* NULL: inherit */
-	const char *input;       /* to its stdin, then EOF; NULL: /dev/null */
+	const char *path;  /* executed as it is, no search */
+	char *const *argv; /* NULL-terminated */
+	char *const *envp; /* NULL: inherit */
+	const char *input; /* to its stdin, then EOF; NULL: /dev/null */
 	size_t input_len;
-	int timeout_ms;          /* -1: none; past it the process group is killed */
+	int timeout_ms;           /* -1: none; past it the process group is killed */
 	int stdout_fd, stderr_fd; /* -1: captured together in output */
-	int cwd_fd;              /* -1: keep */
+	int cwd_fd;               /* -1: keep */
 };
 
 /* Runs it. Returns its exit status as a shell has it, or -errno when it could not be run or timed
- * out (-ETIMEDOUT). *ret_output (may be NULL): what it printed, at most 64 KiB, caller frees, also on
- * failure. */
+ * out (-ETIMEDOUT). *ret_output (may be NULL): what it printed, at most 64 KiB, caller frees, also
+ * on failure. */
 int subprocess_run(const struct subprocess *sp, char **ret_output, struct error *err);

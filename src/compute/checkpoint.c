@@ -144,11 +144,16 @@ int compute_checkpoint(const struct compute_host *host, const char *id,
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r == 0)
 		r = open_options("checkpoint", given, true, &opened, err);
+	/* Pages that are fetched later may never be: delete --force must not wait for that. */
+	if (r == 0 && given->lazy_pages)
+		store_unlock(&s);
 	if (r == 0)
 		r = container_checkpoint(&s.container, &spec, &opened.options, err);
+	if (given->lazy_pages)
+		store_relock(&s);
 	if (r < 0)
 		return error_wrap(err, r, "checkpoint container \"%s\"", id);
-	if (!given->leave_running && !given->pre_dump)
+	if (!given->leave_running && !given->pre_dump && !store_is_gone(&s))
 		end_dumped(host, &s, ops, &spec);
 	return 0;
 }

@@ -12,10 +12,11 @@ int console_open(struct console *console, bool terminal, bool detach, const char
 	int pair[2];
 
 	if (!terminal && socket_path)
-		return error_set(err, EINVAL,
-				 "--console-socket %s: the process has no terminal (process.terminal is "
-				 "false)",
-				 socket_path);
+		return error_set(
+			err, EINVAL,
+			"--console-socket %s: the process has no terminal (process.terminal is "
+			"false)",
+			socket_path);
 	if (!terminal)
 		return 0;
 	if (socket_path) {
@@ -25,9 +26,10 @@ int console_open(struct console *console, bool terminal, bool detach, const char
 		return 0;
 	}
 	if (detach)
-		return error_set(err, EINVAL,
-				 "process.terminal: a detached container needs --console-socket to hand "
-				 "its terminal to");
+		return error_set(
+			err, EINVAL,
+			"process.terminal: a detached container needs --console-socket to hand "
+			"its terminal to");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, errno, "socketpair");
 	console->ours = pair[0];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Where the master of a container's terminal goes: to a console socket of the caller's, or to us. */
+/* Where the master of a container's terminal goes: to a console socket of the caller's, or to us.
+ */
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -11,8 +12,8 @@ struct console {
 };
 #define CONSOLE_INIT ((struct console){ .sock = -1, .ours = -1 })
 
-/* Refuses what cannot go together, as runc does: a detached terminal without a socket, a socket without a
- * terminal. */
+/* Refuses what cannot go together, as runc does: a detached terminal without a socket, a socket
+ * without a terminal. */
 int console_open(struct console *console, bool terminal, bool detach, const char *socket_path,
 		 struct error *err);
 /* The master, when it comes to us; -1 when there is none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands on a system that is there: signal, pause, resume, update, resize, what it runs and uses. */
+/* Commands on a system that is there: signal, pause, resume, update, resize, what it runs and uses.
+ */
 #include <string.h>
 
 #include "compute/isolation.h"
@@ -17,7 +18,8 @@ static int open_system(const struct compute_host *host, const char *id, enum sto
 	return *ret_ops ? 0 : -err->code;
 }
 
-static int refuse(const struct stored *s, const char *command, const char *needed, struct error *err)
+static int refuse(const struct stored *s, const char *command, const char *needed,
+		  struct error *err)
 {
 	return error_set(err, EINVAL, "cannot %s container \"%s\": it is %s, not %s", command,
 			 s->container.id, compute_status_name(stored_status(s)), needed);
@@ -35,8 +37,10 @@ int compute_signal(const struct compute_host *host, const char *id, int sig, boo
 	if (s.container.pid == 0)
 		return refuse(&s, "kill", "created", err);
 	if (!all && stored_status(&s) == STATUS_STOPPED)
-		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running", id);
-	/* With --all also what a stopped container that shares its pid namespace has left running. */
+		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running",
+				 id);
+	/* With --all also what a stopped container that shares its pid namespace has left running.
+	 */
 	return ops->signal(&s, sig, all, err);
 }
 

@@ -38,14 +38,16 @@ static int choose_isolation(struct creating *c, struct error *err)
 
 	if (isolation == ISOLATION_DEFAULT && annotation &&
 	    compute_isolation_parse(annotation, &isolation) < 0)
-		return error_set(err, EINVAL,
-				 "annotations.io.hcs.isolation: \"%s\" is not default, process or hyperv",
-				 annotation);
+		return error_set(
+			err, EINVAL,
+			"annotations.io.hcs.isolation: \"%s\" is not default, process or hyperv",
+			annotation);
 	if (isolation == ISOLATION_DEFAULT)
 		isolation = c->spec.vm ? ISOLATION_HYPERV : ISOLATION_PROCESS;
 	if (isolation == ISOLATION_PROCESS && c->spec.vm)
-		return error_set(err, EINVAL,
-				 "vm: a config with a vm section cannot run with process isolation");
+		return error_set(
+			err, EINVAL,
+			"vm: a config with a vm section cannot run with process isolation");
 	c->s.isolation = isolation;
 	c->ops = isolation_get(isolation, err);
 	return c->ops ? 0 : -err->code;
@@ -120,7 +122,8 @@ static char *now_text(void)
 	days = ts.tv_sec / 86400 + 719468;
 	era = days / 146097;
 	day_of_era = days % 146097;
-	year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	month = (5 * day_of_year + 2) / 153;
 	if (asprintf(&text, "%04d-%02d-%02dT%02u:%02u:%02u.%09ldZ",
@@ -147,7 +150,8 @@ static int open_store(struct creating *c, struct error *err)
 	return c->s.created && c->s.owner && c->s.oci_version ? 0 : error_oom(err);
 }
 
-/* See container_create.record. The spec goes first: what is recorded can be cleaned by its words. */
+/* See container_create.record. The spec goes first: what is recorded can be cleaned by its words.
+ */
 int creating_record(const struct container *container, void *data, struct error *err)
 {
 	struct creating *c = data;
@@ -290,10 +294,11 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 		return r;
 	status = stored_status(&s);
 	if (status != STATUS_CREATED)
-		return error_set(err, EINVAL,
-				 "cannot start a container in the %s state: container \"%s\" must be "
-				 "created for it",
-				 compute_status_name(status), id);
+		return error_set(
+			err, EINVAL,
+			"cannot start a container in the %s state: container \"%s\" must be "
+			"created for it",
+			compute_status_name(status), id);
 	ops = isolation_get(s.isolation, err);
 	if (!ops)
 		return -err->code;
@@ -353,7 +358,8 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 
 	r = creating_prepare(&c, create->detach, err);
 	if (r == 0 && !create->detach) {
-		/* Orphans of the container come to us, and are reaped, instead of staying zombies. */
+		/* Orphans of the container come to us, and are reaped, instead of staying zombies.
+		 */
 		if (!create->no_subreaper)
 			(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 		r = session_begin(&session, err);

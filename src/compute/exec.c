@@ -53,8 +53,8 @@ static int merge_env(struct arena *arena, const struct strv *base, char *const *
 	return r;
 }
 
-/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the ambient one only
- * by the container's own word. */
+/* Added capabilities go everywhere but into the inheritable set (CVE-2022-29162), and into the
+ * ambient one only by the container's own word. */
 static int add_caps(struct arena *arena, const struct compute_exec *exec, struct oci_process *p)
 {
 	struct oci_capabilities *caps;
@@ -119,16 +119,18 @@ static int check_status(const struct compute_exec *exec, const struct stored *s,
 {
 	switch (stored_status(s)) {
 	case STATUS_STOPPED:
-		return error_set(err, ESRCH,
-				 "cannot exec in a stopped container: container \"%s\" is not running",
-				 exec->id);
+		return error_set(
+			err, ESRCH,
+			"cannot exec in a stopped container: container \"%s\" is not running",
+			exec->id);
 	case STATUS_PAUSED:
 		if (exec->ignore_paused)
 			return 0;
-		return error_set(err, EBUSY,
-				 "cannot exec in a paused container: resume container \"%s\" first, or "
-				 "use --ignore-paused",
-				 exec->id);
+		return error_set(
+			err, EBUSY,
+			"cannot exec in a paused container: resume container \"%s\" first, or "
+			"use --ignore-paused",
+			exec->id);
 	case STATUS_CREATING:
 		return error_set(err, EBUSY, "cannot exec: container \"%s\" is still being created",
 				 exec->id);
@@ -138,9 +140,9 @@ static int check_status(const struct compute_exec *exec, const struct stored *s,
 }
 
 static int run(const struct compute_host *host, const struct isolation_ops *ops,
-	       const struct stored *s,
-	       const struct compute_exec *exec, const struct oci_process *process,
-	       const struct oci_spec *spec, int cache_fd, int *ret_status, struct error *err)
+	       const struct stored *s, const struct compute_exec *exec,
+	       const struct oci_process *process, const struct oci_spec *spec, int cache_fd,
+	       int *ret_status, struct error *err)
 {
 	_cleanup_session_ struct session session = SESSION_INIT;
 	_cleanup_console_ struct console console = CONSOLE_INIT;

@@ -44,7 +44,8 @@ static int send_signal(const struct stored *s, int sig, bool all, struct error *
 	pidfd = pid_open(c->pid, c->pid_start);
 	r = pidfd < 0 ? pidfd : pidfd_kill(pidfd, sig);
 	if (r == -ESRCH)
-		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running", c->id);
+		return error_set(err, ESRCH, "container \"%s\" is stopped: container not running",
+				 c->id);
 	if (r < 0)
 		return error_sys(err, -r, "signal container \"%s\"", c->id);
 	/* A frozen process takes SIGKILL at once on cgroup v2, but on v1 only when it is thawed. */
@@ -116,8 +117,8 @@ static int oom_fd(const struct stored *s, struct error *err)
 	return r < 0 ? r : cgroup_oom_fd(cg, err);
 }
 
-/* The terminal is whichever of the process's standard descriptors is one: taken from the process itself,
- * since the name of it means something only in the container. */
+/* The terminal is whichever of the process's standard descriptors is one: taken from the process
+ * itself, since the name of it means something only in the container. */
 static int resize(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
 		  struct error *err)
 {

@@ -109,7 +109,8 @@ static bool relay_has(const struct relay *r)
 	return r->start < r->end;
 }
 
-/* End of input on a terminal is a character (termios VEOF), so that a pipe's end reaches the program. */
+/* End of input on a terminal is a character (termios VEOF), so that a pipe's end reaches the
+ * program. */
 static void pass_end_of_input(int master)
 {
 	struct termios t;
@@ -130,8 +131,8 @@ static void forward_signals(struct session *s, pid_t pid, int pidfd, int master)
 		int sig = (int)info.ssi_signo;
 
 		if (sig == SIGCHLD) {
-			/* As a subreaper we get the container's orphans; the process itself is left for
-			 * pidfd_reap. */
+			/* As a subreaper we get the container's orphans; the process itself is left
+			 * for pidfd_reap. */
 			siginfo_t child;
 
 			while (child.si_pid = 0,
@@ -145,7 +146,8 @@ static void forward_signals(struct session *s, pid_t pid, int pidfd, int master)
 			continue;
 		}
 		/* From the kernel for our own sake, not sent to the container. */
-		if (sig == SIGPIPE || sig == SIGURG || ((sig == SIGTTIN || sig == SIGTTOU) && s->raw))
+		if (sig == SIGPIPE || sig == SIGURG ||
+		    ((sig == SIGTTIN || sig == SIGTTOU) && s->raw))
 			continue;
 		(void)pidfd_kill(pidfd, sig);
 	}
@@ -194,7 +196,8 @@ static int loop(struct session *s, pid_t pid, int pidfd, struct relays *rs, stru
 		if (rs->master >= 0) {
 			bool in = relay_has(&rs->in), out = relay_has(&rs->out);
 
-			p[0] = (struct pollfd){ .fd = in || rs->in.over ? -1 : 0, .events = POLLIN };
+			p[0] = (struct pollfd){ .fd = in || rs->in.over ? -1 : 0,
+						.events = POLLIN };
 			p[1] = (struct pollfd){ .fd = rs->out.over ? -1 : rs->master,
 						.events = (short)((out ? 0 : POLLIN) |
 								  (in ? POLLOUT : 0)) };

@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 struct session {
-	int signal_fd;        /* owned */
+	int signal_fd; /* owned */
 	sigset_t old_mask;
 	bool masked, raw;
 	struct termios old_termios;
@@ -20,11 +20,12 @@ struct session {
 
 #define SESSION_INIT ((struct session){ .signal_fd = -1 })
 
-/* From here signals wait for session_run instead of ending us: called before the process is made, so that
- * none is lost. */
+/* From here signals wait for session_run instead of ending us: called before the process is made,
+ * so that none is lost. */
 int session_begin(struct session *s, struct error *err);
-/* Relays between the caller's terminal (descriptors 0, 1) and master (-1: the process has our descriptors
- * itself) and forwards signals to pid, until pidfd's process, a child, ends. Reaps it; *ret_status as a shell has it. */
+/* Relays between the caller's terminal (descriptors 0, 1) and master (-1: the process has our
+ * descriptors itself) and forwards signals to pid, until pidfd's process, a child, ends. Reaps it;
+ * *ret_status as a shell has it. */
 int session_run(struct session *s, pid_t pid, int pidfd, int master, int *ret_status,
 		struct error *err);
 /* Terminal and signal mask as they were. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The state on disk: <root>/<id>/ with state.json (replaced by rename, so always whole), config.json
- * (the spec as it was at create) and the start socket. The directory is locked by flock(2) while a
- * command changes it, so a killed command's lock goes with it. A directory without state.json is
- * what a killed create or delete left before it made, or after it removed, everything.
+ * The state on disk: <root>/<id>/ with state.json (replaced by rename, so always whole),
+ * config.json (the spec as it was at create) and the start socket. The directory is locked by
+ * flock(2) while a command changes it, so a killed command's lock goes with it. A directory without
+ * state.json is what a killed create or delete left before it made, or after it removed,
+ * everything.
  */
 #include <stdbool.h>
 
@@ -13,8 +14,8 @@
 #include "container/container.h"
 
 struct stored {
-	int dir_fd;                 /* of <root>/<id>, owned */
-	struct container container; /* pid 0: creating, or creating was killed */
+	int dir_fd;                          /* of <root>/<id>, owned */
+	struct container container;          /* pid 0: creating, or creating was killed */
 	char *created, *owner, *oci_version; /* owned */
 	enum compute_isolation isolation;
 };
@@ -23,12 +24,12 @@ void stored_done(struct stored *stored);
 
 /* Opens the root directory, made 0700 when make. */
 int store_open_root(const struct compute_host *host, bool make, struct error *err);
-/* A directory for a new id, locked. -EEXIST when the id is taken; what a killed command left empty is used
- * again. */
+/* A directory for a new id, locked. -EEXIST when the id is taken; what a killed command left empty
+ * is used again. */
 int store_make(const struct compute_host *host, const char *id, int *ret_dir_fd, struct error *err);
 enum store_lock { STORE_READ, STORE_LOCK };
-/* Opens what is stored of id; with STORE_LOCK waits for other commands on it. -ENOENT: "container "x"
- * does not exist". */
+/* Opens what is stored of id; with STORE_LOCK waits for other commands on it. -ENOENT: "container
+ * "x" does not exist". */
 int store_open(const struct compute_host *host, const char *id, enum store_lock lock,
 	       struct stored *ret, struct error *err);
 /* As store_open of an entry of the root directory, without its complaint. 0 or -errno. */
@@ -36,8 +37,8 @@ int store_read(int root_fd, const char *id, struct stored *ret);
 /* Gives the lock up, and takes it again, while the directory stays open. */
 void store_unlock(const struct stored *stored);
 void store_relock(const struct stored *stored);
-/* Ends the init of id so that a start waiting for it ends too, and its lock is free; before a forced delete.
- * Nothing there is fine. */
+/* Ends the init of id so that a start waiting for it ends too, and the command that has its lock when that does not
+ * give it up soon (a hook without a timeout hangs); before a forced delete. Nothing there is fine. */
 void store_break(const struct compute_host *host, const char *id);
 /* Whether another command has removed it since it was opened. */
 bool store_is_gone(const struct stored *stored);

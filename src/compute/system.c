@@ -49,9 +49,10 @@ const struct isolation_ops *isolation_get(enum compute_isolation isolation, stru
 {
 	if (isolation != ISOLATION_HYPERV)
 		return &process_isolation;
-	(void)error_set(err, ENOTSUP,
-			"isolation hyperv: this version has no utility VMs yet, and never runs on the "
-			"host what was to run in one");
+	(void)error_set(
+		err, ENOTSUP,
+		"isolation hyperv: this version has no utility VMs yet, and never runs on the "
+		"host what was to run in one");
 	return NULL;
 }
 
@@ -74,16 +75,18 @@ int compute_check_id(const char *id, struct error *err)
 	if (len == 0)
 		return error_set(err, EINVAL, "container id: must not be empty");
 	if (len > ID_MAX)
-		return error_set(err, EINVAL, "container id: %zu characters, at most %d are allowed",
-				 len, ID_MAX);
+		return error_set(err, EINVAL,
+				 "container id: %zu characters, at most %d are allowed", len,
+				 ID_MAX);
 	/* A file name cannot be longer, whatever the characters. */
 	if (len > 255)
 		return error_set(err, ENAMETOOLONG,
-				 "container id: %zu characters, the state directory allows 255", len);
+				 "container id: %zu characters, the state directory allows 255",
+				 len);
 	if (strspn(id, allowed) != len || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-		return error_set(err, EINVAL,
-				 "container id \"%.64s\": only letters, digits and _+.- are allowed",
-				 id);
+		return error_set(
+			err, EINVAL,
+			"container id \"%.64s\": only letters, digits and _+.- are allowed", id);
 	return 0;
 }
 
@@ -94,7 +97,7 @@ static bool waits_for_start(int dir_fd)
 
 	if (faccessat(dir_fd, CONTAINER_START_SOCKET, F_OK, 0) < 0)
 		return false;
-	sock = unix_connect(dir_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET);
+	sock = unix_connect(dir_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK);
 	if (sock < 0)
 		return sock == -EAGAIN;
 	(void)close_fd(sock);
@@ -113,8 +116,8 @@ static enum compute_status look(const struct stored *s, bool ask)
 		return STATUS_PAUSED;
 	if (ask)
 		return waits_for_start(s->dir_fd) ? STATUS_CREATED : STATUS_RUNNING;
-	return faccessat(s->dir_fd, CONTAINER_START_SOCKET, F_OK, 0) == 0 ? STATUS_CREATED :
-									      STATUS_RUNNING;
+	return faccessat(s->dir_fd, CONTAINER_START_SOCKET, F_OK, 0) == 0 ? STATUS_CREATED
+									  : STATUS_RUNNING;
 }
 
 enum compute_status stored_status(const struct stored *s)
@@ -246,8 +249,8 @@ int compute_list(const struct compute_host *host, struct compute_state **ret, si
 	*ret_len = 0;
 	fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 :
-					 error_sys(err, errno, "state directory %s", host->root);
+		return errno == ENOENT ? 0
+				       : error_sys(err, errno, "state directory %s", host->root);
 	dir = fdopendir(fd);
 	if (!dir) {
 		(void)close_fd(fd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Compute systems: every command over either isolation, and the state on disk behind them. What tools
- * share is here; tools parse, call and print. No daemon: each call opens, locks, acts and stores.
+ * Compute systems: every command over either isolation, and the state on disk behind them. What
+ * tools share is here; tools parse, call and print. No daemon: each call opens, locks, acts and
+ * stores.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +15,13 @@
 #include "oci/spec.h"
 
 enum compute_isolation { ISOLATION_DEFAULT, ISOLATION_PROCESS, ISOLATION_HYPERV };
-enum compute_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_PAUSED, STATUS_STOPPED };
+enum compute_status {
+	STATUS_CREATING,
+	STATUS_CREATED,
+	STATUS_RUNNING,
+	STATUS_PAUSED,
+	STATUS_STOPPED
+};
 
 const char *compute_isolation_name(enum compute_isolation isolation); /* "process", "hyperv" */
 /* "default", "process", "hyperv", and "vm" for the last; -EINVAL for others. */
@@ -23,30 +30,33 @@ const char *compute_status_name(enum compute_status status); /* OCI's words; "pa
 
 /* Where the state lives and how this caller works; filled by the tool, owned by it. */
 struct compute_host {
-	const char *root;            /* directory of all state, made 0700 when needed */
+	const char *root; /* directory of all state, made 0700 when needed */
 	enum cgroup_manager cgroup_manager;
 	bool rootless;
-	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be NULL. */
+	/* Told of what went wrong but does not stop the command (a failing poststop hook); may be
+	 * NULL. */
 	void (*warn)(const char *message, void *data);
 	void *warn_data;
 };
 
 /* The default root: /run/runhcs, or $XDG_RUNTIME_DIR/runhcs for an ordinary user. Caller frees. */
 char *compute_default_root(void);
-/* Ids are 1–1023 characters of [A-Za-z0-9_+.-], not "." or "..": anything else could name a path. */
+/* Ids are 1–1023 characters of [A-Za-z0-9_+.-], not "." or "..": anything else could name a path.
+ */
 int compute_check_id(const char *id, struct error *err);
 
 struct compute_create {
-	const char *id, *bundle;     /* bundle may be relative */
-	const char *owner;           /* NULL: the caller's user name */
+	const char *id, *bundle; /* bundle may be relative */
+	const char *owner;       /* NULL: the caller's user name */
 	const char *console_socket, *pid_file;
 	enum compute_isolation isolation;
 	unsigned preserve_fds;
-	unsigned listen_fds;         /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container */
+	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
+			      */
 	bool no_pivot, no_new_keyring;
-	bool keep;                   /* run: keep the stopped container */
-	bool detach;                 /* run */
-	bool no_subreaper;           /* run */
+	bool keep;         /* run: keep the stopped container */
+	bool detach;       /* run */
+	bool no_subreaper; /* run */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,
@@ -59,18 +69,18 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 
 struct compute_exec {
 	const char *id;
-	/* Either a parsed process (exec --process), or NULL and the fields below over the container's own
-	 * process as the base. */
+	/* Either a parsed process (exec --process), or NULL and the fields below over the
+	 * container's own process as the base. */
 	const struct oci_process *process;
-	char *const *args;           /* NULL-terminated */
-	const char *cwd;             /* NULL: the container's */
-	char *const *env;            /* added "K=V", NULL-terminated, may be NULL */
+	char *const *args; /* NULL-terminated */
+	const char *cwd;   /* NULL: the container's */
+	char *const *env;  /* added "K=V", NULL-terminated, may be NULL */
 	bool has_user;
 	uint32_t uid, gid;
 	bool has_gid;
 	const uint32_t *additional_gids;
 	size_t additional_gids_len;
-	char *const *caps;           /* added to the container's sets except inheritable; may be NULL */
+	char *const *caps; /* added to the container's sets except inheritable; may be NULL */
 	const char *apparmor, *process_label;
 	bool no_new_privs, tty;
 	const char *console_socket, *pid_file, *cgroup;
@@ -80,8 +90,8 @@ struct compute_exec {
 int compute_exec(const struct compute_host *host, const struct compute_exec *exec, int *ret_status,
 		 struct error *err);
 
-/* all: every process of it. A stopped container: -ESRCH, "container not running" (runc's words, which
- * containerd looks for). */
+/* all: every process of it. A stopped container: -ESRCH, "container not running" (runc's words,
+ * which containerd looks for). */
 int compute_signal(const struct compute_host *host, const char *id, int sig, bool all,
 		   struct error *err);
 int compute_pause(const struct compute_host *host, const char *id, struct error *err);
@@ -96,11 +106,12 @@ int compute_resize(const struct compute_host *host, const char *id, pid_t pid, u
 		   uint16_t height, struct error *err);
 
 struct compute_state {
-	char *id, *bundle, *rootfs, *created, *owner, *oci_version; /* owned; created: RFC 3339 UTC */
-	pid_t pid;                       /* 0 when stopped */
+	char *id, *bundle, *rootfs, *created, *owner,
+		*oci_version; /* owned; created: RFC 3339 UTC */
+	pid_t pid;            /* 0 when stopped */
 	enum compute_status status;
 	enum compute_isolation isolation;
-	struct key_value *annotations;   /* owned with their strings; not filled by compute_list */
+	struct key_value *annotations; /* owned with their strings; not filled by compute_list */
 	size_t annotations_len;
 };
 void compute_state_done(struct compute_state *state);
@@ -118,8 +129,8 @@ int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, s
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err);
 
-/* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container ends
- * or event returns non-zero. */
+/* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container
+ * ends or event returns non-zero. */
 typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats, void *data,
 				struct error *err);
 int compute_events(const struct compute_host *host, const char *id, int interval_ms,
@@ -127,8 +138,8 @@ int compute_events(const struct compute_host *host, const char *id, int interval
 
 struct compute_checkpoint { /* crun's and runc's options of the same names */
 	const char *image_path, *work_path, *parent_path;
-	bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks, pre_dump, auto_dedup,
-		lazy_pages;
+	bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks, pre_dump,
+		auto_dedup, lazy_pages;
 	const char *manage_cgroups_mode, *status_fd, *page_server, *lsm_profile, *lsm_mount_context;
 };
 int compute_checkpoint(const struct compute_host *host, const char *id,

@@ -13,8 +13,10 @@ static int parse(const char *list, unsigned long *bits, const char *where, struc
 	int n = id_list_parse(list, bits, CPU_MAX);
 
 	if (n == -ERANGE)
-		return error_set(err, EINVAL, "%s: \"%s\" has a CPU above %d, or a range that runs "
-				 "backwards", where, list, CPU_MAX);
+		return error_set(err, EINVAL,
+				 "%s: \"%s\" has a CPU above %d, or a range that runs "
+				 "backwards",
+				 where, list, CPU_MAX);
 	if (n < 0)
 		return error_set(err, EINVAL, "%s: \"%s\" is not a list of CPUs such as \"0-2,5\"",
 				 where, list);
@@ -42,7 +44,9 @@ int cpu_affinity_apply(const char *list, struct error *err)
 	if (syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits) == 0)
 		return 0;
 	if (errno == EINVAL)
-		return error_set(err, EINVAL, "process.execCPUAffinity: none of the CPUs \"%s\" is there "
-				 "and allowed by the cpuset cgroup", list);
+		return error_set(err, EINVAL,
+				 "process.execCPUAffinity: none of the CPUs \"%s\" is there "
+				 "and allowed by the cpuset cgroup",
+				 list);
 	return error_sys(err, errno, "process.execCPUAffinity: run on CPUs \"%s\"", list);
 }

@@ -12,15 +12,47 @@
 
 /* Indexed by number: linux/capability.h. */
 static const char *const names[] = {
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
-	"CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW",
-	"CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE",
-	"CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",
-	"CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+	"CAP_CHOWN",
+	"CAP_DAC_OVERRIDE",
+	"CAP_DAC_READ_SEARCH",
+	"CAP_FOWNER",
+	"CAP_FSETID",
+	"CAP_KILL",
+	"CAP_SETGID",
+	"CAP_SETUID",
+	"CAP_SETPCAP",
+	"CAP_LINUX_IMMUTABLE",
+	"CAP_NET_BIND_SERVICE",
+	"CAP_NET_BROADCAST",
+	"CAP_NET_ADMIN",
+	"CAP_NET_RAW",
+	"CAP_IPC_LOCK",
+	"CAP_IPC_OWNER",
+	"CAP_SYS_MODULE",
+	"CAP_SYS_RAWIO",
+	"CAP_SYS_CHROOT",
+	"CAP_SYS_PTRACE",
+	"CAP_SYS_PACCT",
+	"CAP_SYS_ADMIN",
+	"CAP_SYS_BOOT",
+	"CAP_SYS_NICE",
+	"CAP_SYS_RESOURCE",
+	"CAP_SYS_TIME",
+	"CAP_SYS_TTY_CONFIG",
+	"CAP_MKNOD",
+	"CAP_LEASE",
+	"CAP_AUDIT_WRITE",
+	"CAP_AUDIT_CONTROL",
+	"CAP_SETFCAP",
+	"CAP_MAC_OVERRIDE",
+	"CAP_MAC_ADMIN",
+	"CAP_SYSLOG",
+	"CAP_WAKE_ALARM",
+	"CAP_BLOCK_SUSPEND",
+	"CAP_AUDIT_READ",
+	"CAP_PERFMON",
+	"CAP_BPF",
+	"CAP_CHECKPOINT_RESTORE",
 };
 _Static_assert(ARRAY_SIZE(names) == 41, "up to CAP_CHECKPOINT_RESTORE, without a gap");
 
@@ -53,8 +85,9 @@ static int parse_set(const struct strv *set, const char *where, const char *whic
 	return 0;
 }
 
-/* Those of mask that the kernel has. Its last one is found from above, so that on a kernel that knows
- * them all this costs one call. (/proc/sys/kernel/cap_last_cap may be out of reach, or not real.) */
+/* Those of mask that the kernel has. Its last one is found from above, so that on a kernel that
+ * knows them all this costs one call. (/proc/sys/kernel/cap_last_cap may be out of reach, or not
+ * real.) */
 static uint64_t known_to_kernel(uint64_t mask)
 {
 	for (int n = CAPS_BITS - 1; n >= 0; n--) {
@@ -206,15 +239,19 @@ static int explain_capset(int code, const struct caps *caps, uint64_t extra, str
 		return error_sys(err, code, "set capabilities");
 	missing = (caps->permitted | extra) & ~own.permitted;
 	if (missing)
-		return error_set(err, EPERM, "process.capabilities.permitted: %s cannot be granted: "
-				 "the runtime does not have it itself", first_name(missing));
+		return error_set(err, EPERM,
+				 "process.capabilities.permitted: %s cannot be granted: "
+				 "the runtime does not have it itself",
+				 first_name(missing));
 	missing = caps->effective & ~(caps->permitted | extra);
 	if (missing)
-		return error_set(err, EPERM, "process.capabilities.effective: %s is not in permitted",
+		return error_set(err, EPERM,
+				 "process.capabilities.effective: %s is not in permitted",
 				 first_name(missing));
 	missing = caps->inheritable & ~own.inheritable;
 	missing &= ~in_bounding(own.permitted & missing);
-	return error_set(err, EPERM, "process.capabilities.inheritable: %s cannot be granted: the "
+	return error_set(err, EPERM,
+			 "process.capabilities.inheritable: %s cannot be granted: the "
 			 "runtime does not have it itself, or it is not in bounding",
 			 first_name(missing));
 }
@@ -232,7 +269,8 @@ int caps_apply(const struct caps *caps, uint64_t extra, struct error *err)
 		if (!(caps->ambient & BIT(n)))
 			continue;
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) < 0)
-			return error_set(err, errno, "process.capabilities.ambient: %s cannot be "
+			return error_set(err, errno,
+					 "process.capabilities.ambient: %s cannot be "
 					 "raised: it must be permitted and inheritable as well",
 					 first_name(BIT(n)));
 	}
@@ -244,7 +282,8 @@ int caps_drop_extra(const struct caps *caps, struct error *err)
 	int r = set_own(caps->permitted, caps->effective, caps->inheritable);
 
 	if (r < 0)
-		return error_sys(err, -r, "set capabilities after linux.seccomp (without "
+		return error_sys(err, -r,
+				 "set capabilities after linux.seccomp (without "
 				 "process.noNewPrivileges the filter must allow capset)");
 	return 0;
 }

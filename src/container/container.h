@@ -3,8 +3,9 @@
 /*
  * The engine: one OCI spec → one isolated process tree. Runs on the host for process isolation, and
  * under PID 1 of a utility VM for hyperv isolation. It keeps no state of its own between calls: the
- * caller stores struct container (plain values) and brings it back. No globals, no exit in the caller's process.
- * The caller has one thread (children are cloned without atfork handlers). SIGCHLD is not touched.
+ * caller stores struct container (plain values) and brings it back. No globals, no exit in the
+ * caller's process. The caller has one thread (children are cloned without atfork handlers).
+ * SIGCHLD is not touched.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,15 +35,15 @@ struct container_create {
 	int seccomp_cache_fd;        /* -1: none */
 	enum cgroup_manager cgroup_manager;
 	bool rootless, no_pivot, no_new_keyring;
-	int console_sock;            /* connected; gets the terminal's master; -1 without a terminal */
-	unsigned preserve_fds;       /* descriptors 3 … 3+n-1 stay open in the container */
-	unsigned listen_fds;         /* the first so many of them are sockets passed by sd_listen_fds(3) */
+	int console_sock;      /* connected; gets the terminal's master; -1 without a terminal */
+	unsigned preserve_fds; /* descriptors 3 … 3+n-1 stay open in the container */
+	unsigned listen_fds; /* the first so many of them are sockets passed by sd_listen_fds(3) */
 	/* Init waits at the start socket, for container_start by any command; otherwise
 	 * for container_init_start by this one, through *ret_init. */
 	bool with_socket;
-	/* Called when it is settled what will be made, before anything is: the caller makes the record
-	 * durable, so that what a killed command left can be found (pid is 0), and again when init is there
-	 * and ready. */
+	/* Called when it is settled what will be made, before anything is: the caller makes the
+	 * record durable, so that what a killed command left can be found (pid is 0), and again
+	 * when init is there and ready. */
 	int (*record)(const struct container *c, void *data, struct error *err);
 	void *data;
 	/* Told of what is left out without an error; may be NULL. */
@@ -50,14 +51,16 @@ struct container_create {
 	void *warn_data;
 };
 
-/* Creates: cgroup, namespaces, mounts, hooks prestart, createRuntime, createContainer; init then waits for
- * start. On failure everything made is undone. *ret_pidfd: of init, a child of the caller; *ret_init
- * (when with_socket is false): the conversation with it. Both owned by the caller. */
+/* Creates: cgroup, namespaces, mounts, hooks prestart, createRuntime, createContainer; init then
+ * waits for start. On failure everything made is undone. *ret_pidfd: of init, a child of the
+ * caller; *ret_init (when with_socket is false): the conversation with it. Both owned by the
+ * caller. */
 int container_create(const struct container_create *create, struct container *ret, int *ret_pidfd,
 		     int *ret_init, struct error *err);
 
-/* Lets the init run startContainer hooks and the program, through its start socket. The error is what the
- * container's side reports: a hook, a missing program. poststart hooks are the caller's. */
+/* Lets the init run startContainer hooks and the program, through its start socket. The error is
+ * what the container's side reports: a hook, a missing program. poststart hooks are the caller's.
+ */
 int container_start(const struct container *c, const struct oci_spec *spec, int state_fd,
 		    struct error *err);
 /* The same through the conversation of container_create. Does not close init. */
@@ -82,8 +85,8 @@ int container_exec(const struct container *c, const struct container_exec *exec,
 
 /* The cgroup of a created container. */
 int container_cgroup(const struct container *c, struct cgroup **ret, struct error *err);
-/* Ends what still runs in it, and removes what is left of it: cgroup, rdt group, start socket. Everything
- * already gone is no error. */
+/* Ends what still runs in it, and removes what is left of it: cgroup, rdt group, start socket.
+ * Everything already gone is no error. */
 int container_destroy(const struct container *c, const struct oci_spec *spec, int state_fd,
 		      struct error *err);
 

@@ -68,9 +68,9 @@ static int plan(struct creation *cr, struct error *err)
 	cr->c.bundle = strdup(create->bundle);
 	/* With layers what can be named is the scratch: the overlay is nowhere on the host. */
 	cr->c.rootfs = path_join(create->bundle,
-				 spec->layer_folders.len > 0 ?
-					 spec->layer_folders.items[spec->layer_folders.len - 1] :
-					 spec->root->path);
+				 spec->layer_folders.len > 0
+					 ? spec->layer_folders.items[spec->layer_folders.len - 1]
+					 : spec->root->path);
 	cr->c.cgroup_manager = create->cgroup_manager;
 	if (!cr->c.id || !cr->c.bundle || !cr->c.rootfs)
 		return error_oom(err);
@@ -86,9 +86,6 @@ static int plan(struct creation *cr, struct error *err)
 	if (r == 0)
 		r = process_plan_make(&cr->init.process, spec->process, spec, "process",
 				      create->seccomp_cache_fd, err);
-	if (r == 0 && !(l && l->namespaces[OCI_NS_USER].present))
-		r = process_warn_caps(&cr->init.process, "process", create->warn,
-				      create->warn_data, err);
 	if (r < 0)
 		return r;
 	if (create->cgroup_manager == CGROUP_DISABLED)
@@ -124,6 +121,17 @@ static int make_start_socket(struct creation *cr, struct error *err)
 	return 0;
 }
 
+/* v1 directories are many, and making them takes as long as a network namespace: so they are made
+ * while the child is at that, and it opens and joins them itself. Not where it could not: with
+ * other rights than ours, in another mount namespace, or where systemd makes them. */
+static bool cgroup_beside_child(const struct creation *cr)
+{
+	return cr->cgroup && cr->create->cgroup_manager == CGROUP_CGROUPFS &&
+	       !cgroup_is_unified(cr->cgroup) && !(cr->namespaces.new_flags & CLONE_NEWUSER) &&
+	       cr->namespaces.join_fd[OCI_NS_USER] < 0 &&
+	       cr->namespaces.join_fd[OCI_NS_MOUNT] < 0 && geteuid() == 0;
+}
+
 static int make_cgroup(struct creation *cr, struct error *err)
 {
 	const struct oci_linux *l = cr->create->spec->linux_;
@@ -131,17 +139,38 @@ static int make_cgroup(struct creation *cr, struct error *err)
 
 	if (!cr->cgroup)
 		return 0;
+	cr->cgroup_made = true;
 	r = cgroup_create(cr->cgroup, l ? l->resources : NULL, err);
-	if (r < 0)
+	if (r < 0) {
+		cr->cgroup_made = false;
 		return r;
+	}
 	if (cgroup_is_absent(cr->cgroup)) {
 		cgroup_free(TAKE_PTR(cr->cgroup));
 		free(TAKE_PTR(cr->c.cgroup_path));
+		cr->cgroup_made = false;
 		return 0;
 	}
-	cr->cgroup_made = true;
 	cr->c.cgroup_freezer = copy(cgroup_freezer_dir(cr->cgroup));
-	return cgroup_open_enter(cr->cgroup, err);
+	return 0;
+}
+
+/* What must be there before the clone. */
+static int begin_cgroup(struct creation *cr, struct error *err)
+{
+	const struct oci_linux *l = cr->create->spec->linux_;
+	int r;
+
+	if (cgroup_beside_child(cr)) {
+		r = cgroup_create_v2(cr->cgroup, l ? l->resources : NULL, err);
+		cr->cgroup_made = r == 0;
+		cr->init.opens_cgroup = r == 0;
+		return r;
+	}
+	r = make_cgroup(cr, err);
+	if (r == 0 && cr->cgroup)
+		r = cgroup_open_enter(cr->cgroup, err);
+	return r;
 }
 
 static bool joins_any(const struct namespace_plan *ns)
@@ -172,18 +201,17 @@ static int prepare_init(struct creation *cr, struct error *err)
 	in->process.preserve_fds = create->preserve_fds;
 	in->process.listen_fds = create->listen_fds;
 	in->process.console_sock = create->console_sock;
-	in->process.rlimits_by_parent =
-		in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;
-	in->wait_go = in->new_userns || create->cgroup_manager == CGROUP_SYSTEMD ||
-		      (l && (l->net_devices.len > 0 || l->intel_rdt)) ||
-		      spec->process->oom_score_adj.set;
+	in->process.rlimits_by_parent = in->new_userns || cr->namespaces.join_fd[OCI_NS_USER] >= 0;
+	in->wait_go =
+		in->opens_cgroup || in->new_userns || create->cgroup_manager == CGROUP_SYSTEMD ||
+		(l && (l->net_devices.len > 0 || l->intel_rdt)) || spec->process->oom_score_adj.set;
 	in->fs.spec = spec;
 	in->fs.mounts = cr->mounts;
 	in->fs.path = cr->c.rootfs;
 	in->fs.bundle = create->bundle;
 	in->fs.cgroup = cr->cgroup;
 	in->fs.userns = in->process.rlimits_by_parent;
-	in->fs.new_netns = flags & CLONE_NEWNET;
+	in->fs.new_netns = cr->namespaces.new_net || flags & CLONE_NEWNET;
 	in->fs.new_cgroupns = cr->namespaces.new_cgroup;
 	in->fs.no_pivot = create->no_pivot;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -201,7 +229,9 @@ static int equip(struct creation *cr, struct error *err)
 	pid_t pid = cr->c.pid;
 	int r = 0;
 
-	if (cr->init.new_userns)
+	if (cr->init.opens_cgroup)
+		r = make_cgroup(cr, err);
+	if (r == 0 && cr->init.new_userns)
 		r = user_map_write(pid, &l->uid_mappings, &l->gid_mappings, err);
 	if (r == 0 && cr->cgroup)
 		r = cgroup_attach(cr->cgroup, pid, l ? l->resources : NULL, err);
@@ -213,8 +243,8 @@ static int equip(struct creation *cr, struct error *err)
 
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 		netns = open(path, O_RDONLY | O_CLOEXEC);
-		r = netns < 0 ? error_sys(err, errno, "open %s", path) :
-				netdev_move(&l->net_devices, netns, err);
+		r = netns < 0 ? error_sys(err, errno, "open %s", path)
+			      : netdev_move(&l->net_devices, netns, err);
 	}
 	if (r == 0 && l && l->intel_rdt)
 		r = rdt_apply(l->intel_rdt, create->id, pid, &cr->c.rdt_made, err);
@@ -307,8 +337,8 @@ static void undo(struct creation *cr)
 		(void)unlinkat(cr->create->state_fd, CONTAINER_START_SOCKET, 0);
 }
 
-/* Into the cgroup by the clone itself where the host has cgroup2; where that is refused (threaded domains,
- * processes above) by cgroup_attach, for which init then waits. */
+/* Into the cgroup by the clone itself where the host has cgroup2; where that is refused (threaded
+ * domains, processes above) by cgroup_attach, for which init then waits. */
 static int spawn(struct creation *cr, struct error *err)
 {
 	int cgroup_fd = cr->cgroup ? cgroup_clone_fd(cr->cgroup) : -1;
@@ -338,7 +368,7 @@ static int make(struct creation *cr, struct error *err)
 	if (r == 0)
 		r = make_start_socket(cr, err);
 	if (r == 0)
-		r = make_cgroup(cr, err);
+		r = begin_cgroup(cr, err);
 	if (r == 0)
 		r = prepare_init(cr, err);
 	if (r < 0)
@@ -389,6 +419,10 @@ int container_create(const struct container_create *create, struct container *re
 	if (r < 0)
 		return r;
 	r = make(&cr, err);
+	/* Only of what was made: the error of what was not is one line. */
+	if (r == 0 && !cr.init.fs.userns)
+		r = process_warn_caps(&cr.init.process, "process", create->warn, create->warn_data,
+				      err);
 	if (r < 0) {
 		r = prefer_childs_error(&cr, r, err);
 		undo(&cr);

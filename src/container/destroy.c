@@ -80,7 +80,8 @@ int container_destroy(const struct container *c, const struct oci_spec *spec, in
 	r = end_init(c, err);
 	if (r < 0)
 		return r;
-	/* What shares a pid namespace with others, or was left by a killed create, did not die with init. */
+	/* What shares a pid namespace with others, or was left by a killed create, did not die with
+	 * init. */
 	if (cg && !own_pid_namespace(c, spec))
 		r = cgroup_signal_all(cg, SIGKILL, err);
 	if (r == 0 && cg)

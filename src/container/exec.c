@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/pid.h"
 #include "container/container.h"
+#include "container/keyring.h"
 #include "container/listener.h"
 #include "container/namespaces.h"
 #include "container/process.h"
@@ -65,7 +66,8 @@ static int child_run(struct execution *ex, struct error *err)
 	int r = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962). */
+	/* Processes of the container see this one from now on: not its descriptors (CVE-2016-9962).
+	 */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (ex->cgroup)
 		r = cgroup_enter(ex->cgroup, err);
@@ -80,10 +82,12 @@ static int child_run(struct execution *ex, struct error *err)
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
 	/* In a user namespace: its root until the program's user. */
-	if (ex->flags & CLONE_NEWUSER &&
-	    (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) && errno != EINVAL)
+	if (ex->flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) &&
+	    errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
-	if (oci->terminal)
+	/* The caller's keys are not the container's. */
+	r = keyring_join_session(ex->c->id, err);
+	if (r == 0 && oci->terminal)
 		r = process_open_terminal(&ex->process, &ex->fs, err);
 	(void)chdir(oci->cwd);
 	if (r == 0)
@@ -148,9 +152,9 @@ static int prepare(struct execution *ex, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	ex->wait_go = ex->process.rlimits_by_parent || exec->process->oom_score_adj.set ||
-		      (ex->cgroup && cgroup_clone_fd(ex->cgroup) < 0 &&
-		       cgroup_is_unified(ex->cgroup));
+	ex->wait_go =
+		ex->process.rlimits_by_parent || exec->process->oom_score_adj.set ||
+		(ex->cgroup && cgroup_clone_fd(ex->cgroup) < 0 && cgroup_is_unified(ex->cgroup));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, errno, "socketpair");
 	ex->runtime_sync = pair[0];
@@ -191,7 +195,8 @@ static int accompany(struct execution *ex, struct error *err)
 			return 0;
 		}
 		if (r != SYNC_LISTENER)
-			return error_set(err, EPROTO, "unexpected message %d from the container", r);
+			return error_set(err, EPROTO, "unexpected message %d from the container",
+					 r);
 		r = listener_deliver(ex->c, ex->exec->spec, ex->pid, code, "running", err);
 		if (r < 0)
 			return r;
@@ -206,8 +211,8 @@ static int spawn(struct execution *ex, struct error *err)
 	int cgroup_fd = ex->cgroup ? cgroup_clone_fd(ex->cgroup) : -1;
 	int r;
 
-	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter, exec_main,
-					 ex, &ex->pidfd, err);
+	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter,
+					 exec_main, ex, &ex->pidfd, err);
 	if (cgroup_fd >= 0 && (ex->pid == -EBUSY || ex->pid == -EOPNOTSUPP || ex->pid == -EACCES)) {
 		error_done(err);
 		cgroup_clone_failed(ex->cgroup);
@@ -225,10 +230,13 @@ static int spawn(struct execution *ex, struct error *err)
 int container_exec(const struct container *c, const struct container_exec *exec, pid_t *ret_pid,
 		   int *ret_pidfd, struct error *err)
 {
-	_cleanup_(execution_done) struct execution ex = {
-		.c = c, .exec = exec, .init_pidfd = -1, .proc_pid_fd = -1, .sync = -1,
-		.runtime_sync = -1, .pidfd = -1
-	};
+	_cleanup_(execution_done) struct execution ex = { .c = c,
+							  .exec = exec,
+							  .init_pidfd = -1,
+							  .proc_pid_fd = -1,
+							  .sync = -1,
+							  .runtime_sync = -1,
+							  .pidfd = -1 };
 	int r;
 
 	rootfs_init(&ex.fs);

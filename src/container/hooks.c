@@ -23,8 +23,8 @@ const char *hook_kind_name(enum oci_hook_kind kind)
 
 static char *state_text(const struct hook_state *state)
 {
-	json_t *o = json_pack("{s:s s:s s:s s:s}", "ociVersion", state->oci_version, "id", state->id,
-			      "status", state->status, "bundle", state->bundle);
+	json_t *o = json_pack("{s:s s:s s:s s:s}", "ociVersion", state->oci_version, "id",
+			      state->id, "status", state->status, "bundle", state->bundle);
 	char *text = NULL;
 
 	if (o && state->pid > 0)
@@ -79,14 +79,15 @@ static int run_one(const struct oci_hook *hook, const char *input, int cwd_fd, s
 	int r;
 
 	if (hook->timeout.set)
-		sp.timeout_ms = hook->timeout.value > INT_MAX / 1000 ?
-					INT_MAX :
-					(int)hook->timeout.value * 1000;
+		sp.timeout_ms = hook->timeout.value > INT_MAX / 1000
+					? INT_MAX
+					: (int)hook->timeout.value * 1000;
 	r = subprocess_run(&sp, &output, err);
 	if (r <= 0)
 		return r;
 	last_line(output, &line);
-	return error_set(err, ECANCELED, "%s: status %d%s%s", hook->path, r, *line ? ": " : "", line);
+	return error_set(err, ECANCELED, "%s: status %d%s%s", hook->path, r, *line ? ": " : "",
+			 line);
 }
 
 int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct hook_state *state,

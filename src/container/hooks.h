@@ -12,12 +12,13 @@ struct hook_state {
 	const struct key_values *annotations;
 };
 
-/* Runs the hooks of one kind in order; stops at the first that fails: its JSON path, path, status and last
- * line of output are in the message. Hooks run in the caller's namespaces with cwd_fd as working
- * directory (the bundle; -1: keep). */
+/* Runs the hooks of one kind in order; stops at the first that fails: its JSON path, path, status
+ * and last line of output are in the message. Hooks run in the caller's namespaces with cwd_fd as
+ * working directory (the bundle; -1: keep). */
 int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct hook_state *state,
 	      int cwd_fd, struct error *err);
-/* The poststop hooks: one that fails is told to warn and the rest are run all the same. warn may be NULL. */
+/* The poststop hooks: one that fails is told to warn and the rest are run all the same. warn may be
+ * NULL. */
 void hooks_run_poststop(const struct oci_spec *spec, const struct hook_state *state,
 			void (*warn)(const char *message, void *data), void *data);
 /* "hooks.createRuntime" */

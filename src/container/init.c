@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,30 +23,32 @@ static int join(struct init *in, struct error *err)
 
 	/* Killed with the runtime until there is a state that names us. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Where others are already, none of them may look into this process, whose descriptors are the
-	 * host's (CVE-2016-9962). */
+	/* Where others are already, none of them may look into this process, whose descriptors are
+	 * the host's (CVE-2016-9962). */
 	if (in->any_join)
 		(void)prctl(PR_SET_DUMPABLE, 0);
-	if (in->cgroup) {
-		r = cgroup_enter(in->cgroup, err);
-		if (r < 0)
-			return r;
-	}
-	if (in->wait_go) {
+	r = namespace_unshare_net(in->namespaces, err);
+	if (r == 0 && in->fs.new_netns)
+		r = loopback_up(err);
+	if (r == 0 && in->wait_go)
 		r = sync_expect(in->sync, SYNC_GO, NULL, err);
-		if (r < 0)
-			return r;
-	}
+	if (r == 0 && in->opens_cgroup)
+		r = cgroup_open_enter(in->cgroup, err);
+	if (r == 0 && in->cgroup)
+		r = cgroup_enter(in->cgroup, err);
+	if (r < 0)
+		return r;
 	/* With unmapped ids this cannot be, and the namespace's owner does without. */
 	if (in->fs.userns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) && errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
+	r = namespace_unshare_time(in->namespaces, err);
+	if (r < 0)
+		return r;
 	/* cgroup2 must be mounted from inside it. */
 	if (!in->cgroup || cgroup_is_unified(in->cgroup))
 		r = namespace_unshare_cgroup(in->namespaces, err);
-	if (r == 0 && in->fs.new_netns)
-		r = loopback_up(err);
 	if (r == 0 && !in->create->no_new_keyring)
 		r = keyring_join_session(in->create->id, err);
 	if (r < 0)
@@ -57,7 +60,8 @@ static int join(struct init *in, struct error *err)
 	return 0;
 }
 
-static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status, struct error *err)
+static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status,
+		     struct error *err)
 {
 	const struct oci_spec *spec = in->create->spec;
 	struct hook_state state = {
@@ -157,8 +161,8 @@ static void die_when_told(void)
 		(void)signal(signals[i], end_by_signal);
 }
 
-/* Waits for a start command at the socket. One that ends before it has said START was killed: the next
- * may come. */
+/* Waits for a start command at the socket. One that ends before it has said START was killed: the
+ * next may come. */
 static int wait_for_start(struct init *in, struct error *err)
 {
 	for (;;) {
@@ -180,12 +184,35 @@ static int wait_for_start(struct init *in, struct error *err)
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Until start may be a long time: locks and pipes that the caller had open, and directories of the host, are
+ * not held that long. What the container shall have, 3 and so on, is. */
+static void close_what_waits_for_nothing(const struct init *in)
+{
+	int keep[] = { in->sync, in->listen, in->fs.root_fd, in->fs.proc_fd };
+	unsigned from = 3 + in->create->preserve_fds;
+
+	qsort(keep, ARRAY_SIZE(keep), sizeof(keep[0]), by_number);
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < from)
+			continue;
+		if ((unsigned)keep[i] > from)
+			(void)close_range(from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	(void)close_range(from, ~0U, 0);
+}
+
 static int wait_until_started(struct init *in, struct error *err)
 {
 	int r;
 
-	/* From here the end of the conversation tells that the runtime was killed; it may end by itself
-	 * as soon as it has sent COMMIT. */
+	/* From here the end of the conversation tells that the runtime was killed; it may end by
+	 * itself as soon as it has sent COMMIT. */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	r = sync_send(in->sync, SYNC_READY, 0);
 	if (r < 0)
@@ -197,6 +224,7 @@ static int wait_until_started(struct init *in, struct error *err)
 		return r;
 	die_when_told();
 	in->sync = close_fd(in->sync);
+	close_what_waits_for_nothing(in);
 	return wait_for_start(in, err);
 }
 
@@ -212,7 +240,8 @@ static int init_run(struct init *in, struct error *err)
 	/* Setting up is over: only the program is charged to its memory limit. */
 	if (r == 0 && in->cgroup)
 		r = cgroup_enter_memory(in->cgroup, err);
-	/* Its roots are the cgroups that we are in when it is made: now all of them are the container's. */
+	/* Its roots are the cgroups that we are in when it is made: now all of them are the
+	 * container's. */
 	if (r == 0 && in->cgroup && !cgroup_is_unified(in->cgroup))
 		r = namespace_unshare_cgroup(in->namespaces, err);
 	if (r == 0)

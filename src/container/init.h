@@ -17,6 +17,7 @@ struct init {
 	struct cgroup *cgroup;
 	int sync, runtime_sync; /* own end, and the copy of the runtime's, to be closed */
 	int listen;             /* start socket, -1: START comes over sync */
+	bool opens_cgroup;      /* its v1 directories are made while it is at work: see create.c */
 	bool wait_go;           /* the runtime has something to do first: maps, cgroup, devices */
 	bool new_userns, new_mntns, any_join;
 };

@@ -44,8 +44,8 @@ int keyring_join_session(const char *id, struct error *err)
 	if (keyring < 0) {
 		if (errno == ENOSYS)
 			return 0;
-		return error_sys(err, errno, "join session keyring %s (--no-new-keyring goes without)",
-				 name);
+		return error_sys(err, errno,
+				 "join session keyring %s (--no-new-keyring goes without)", name);
 	}
 	if (keyring == 0)
 		return 0; /* the caller had joined it already */

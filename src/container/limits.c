@@ -59,17 +59,19 @@ int rlimits_parse(const struct oci_rlimits *oci, const char *where, struct rlimi
 		int resource = l->type ? limit_number(l->type) : -EINVAL;
 
 		if (resource < 0)
-			return error_set(err, EINVAL, "%s[%zu].type: unknown limit \"%s\"", where, i,
-					 l->type ? l->type : "");
+			return error_set(err, EINVAL, "%s[%zu].type: unknown limit \"%s\"", where,
+					 i, l->type ? l->type : "");
 		for (size_t k = 0; k < plan.len; k++)
 			if (plan.resource[k] == resource)
-				return error_set(err, EINVAL, "%s[%zu].type: %s is given twice", where,
-						 i, l->type);
+				return error_set(err, EINVAL, "%s[%zu].type: %s is given twice",
+						 where, i, l->type);
 		if (l->soft > l->hard)
-			return error_set(err, EINVAL, "%s[%zu].soft: %llu is above hard, %llu", where,
-					 i, (unsigned long long)l->soft, (unsigned long long)l->hard);
+			return error_set(err, EINVAL, "%s[%zu].soft: %llu is above hard, %llu",
+					 where, i, (unsigned long long)l->soft,
+					 (unsigned long long)l->hard);
 		plan.resource[plan.len] = resource;
-		plan.value[plan.len++] = (struct rlimit){ .rlim_cur = l->soft, .rlim_max = l->hard };
+		plan.value[plan.len++] =
+			(struct rlimit){ .rlim_cur = l->soft, .rlim_max = l->hard };
 	}
 	*ret = plan;
 	return 0;
@@ -91,10 +93,13 @@ static int explain(int code, int resource, const struct rlimit *value, struct er
 
 	if (code == EPERM && getrlimit((__rlimit_resource_t)resource, &present) == 0) {
 		if (resource == RLIMIT_NOFILE && may_raise())
-			return error_set(err, EPERM, "process.rlimits: RLIMIT_NOFILE hard limit %llu is "
-					 "above what the sysctl fs.nr_open allows", hard);
+			return error_set(err, EPERM,
+					 "process.rlimits: RLIMIT_NOFILE hard limit %llu is "
+					 "above what the sysctl fs.nr_open allows",
+					 hard);
 		if (value->rlim_max > present.rlim_max)
-			return error_set(err, EPERM, "process.rlimits: %s hard limit %llu is above the "
+			return error_set(err, EPERM,
+					 "process.rlimits: %s hard limit %llu is above the "
 					 "present one (%llu): raising it needs CAP_SYS_RESOURCE",
 					 limit_name(resource), hard,
 					 (unsigned long long)present.rlim_max);
@@ -131,7 +136,9 @@ int oom_score_adj_apply(int proc_fd, int value, struct error *err)
 	if (pwrite(fd, text, (size_t)len, 0) == len)
 		return 0;
 	if (errno == EACCES)
-		return error_set(err, EACCES, "process.oomScoreAdj: %d is below the least value allowed "
-				 "here: going lower needs CAP_SYS_RESOURCE", value);
+		return error_set(err, EACCES,
+				 "process.oomScoreAdj: %d is below the least value allowed "
+				 "here: going lower needs CAP_SYS_RESOURCE",
+				 value);
 	return error_sys(err, errno, "process.oomScoreAdj: set it to %d", value);
 }

@@ -6,7 +6,11 @@
 #include "base/error.h"
 #include "oci/spec.h"
 
-struct rlimit_plan { int resource[RLIM_NLIMITS]; struct rlimit value[RLIM_NLIMITS]; size_t len; };
+struct rlimit_plan {
+	int resource[RLIM_NLIMITS];
+	struct rlimit value[RLIM_NLIMITS];
+	size_t len;
+};
 
 /* Names → numbers; refuses unknown, repeated, soft > hard, by JSON path under where. */
 int rlimits_parse(const struct oci_rlimits *oci, const char *where, struct rlimit_plan *ret,

@@ -43,15 +43,19 @@ int lsm_check(const char *apparmor_profile, const char *selinux_label, const cha
 	if (given(apparmor_profile) && strcmp(apparmor_profile, UNCONFINED) != 0) {
 		/* The kernel splits the command at white space. */
 		if (apparmor_profile[strcspn(apparmor_profile, "\n\r\t")])
-			return error_set(err, EINVAL, "%s.apparmorProfile: control characters are "
-					 "not allowed", where);
+			return error_set(err, EINVAL,
+					 "%s.apparmorProfile: control characters are "
+					 "not allowed",
+					 where);
 		if (!apparmor_enabled())
-			return error_set(err, ENOTSUP, "%s.apparmorProfile: AppArmor is not enabled on "
-					 "this host", where);
+			return error_set(err, ENOTSUP,
+					 "%s.apparmorProfile: AppArmor is not enabled on "
+					 "this host",
+					 where);
 	}
 	if (given(selinux_label) && !selinux_enabled())
-		return error_set(err, ENOTSUP, "%s.selinuxLabel: SELinux is not enabled on this host",
-				 where);
+		return error_set(err, ENOTSUP,
+				 "%s.selinuxLabel: SELinux is not enabled on this host", where);
 	return 0;
 }
 
@@ -72,8 +76,10 @@ static int set_apparmor(int proc_fd, const char *profile, struct error *err)
 	if (r == -ENOENT)
 		r = proc_self_write(proc_fd, "thread-self/attr/exec", command, (size_t)len);
 	if (r == -ENOENT)
-		return error_set(err, ENOENT, "AppArmor profile \"%s\" is not loaded on this host "
-				 "(apparmor_parser -r loads one)", profile);
+		return error_set(err, ENOENT,
+				 "AppArmor profile \"%s\" is not loaded on this host "
+				 "(apparmor_parser -r loads one)",
+				 profile);
 	if (r < 0)
 		return error_sys(err, -r, "set AppArmor profile \"%s\"", profile);
 	return 0;

@@ -54,8 +54,8 @@ static int parse_flags(const struct strv *flags, const char *where, int *ret, st
 		       strcmp(mode_flags[k].name, flags->items[i]) != 0)
 			k++;
 		if (k == ARRAY_SIZE(mode_flags))
-			return error_set(err, EINVAL, "%s.flags[%zu]: unknown flag \"%s\"", where, i,
-					 flags->items[i]);
+			return error_set(err, EINVAL, "%s.flags[%zu]: unknown flag \"%s\"", where,
+					 i, flags->items[i]);
 		*ret |= mode_flags[k].value;
 	}
 	return 0;
@@ -74,11 +74,15 @@ static int parse_nodes(const struct oci_memory_policy *p, enum nodes need, const
 		return 0;
 	ret->nodes_len = id_list_parse(p->nodes, ret->nodes, NODE_MAX);
 	if (ret->nodes_len == -ERANGE)
-		return error_set(err, EINVAL, "%s.nodes: \"%s\" has a node above %d, or a range that "
-				 "runs backwards", where, p->nodes, NODE_MAX);
+		return error_set(err, EINVAL,
+				 "%s.nodes: \"%s\" has a node above %d, or a range that "
+				 "runs backwards",
+				 where, p->nodes, NODE_MAX);
 	if (ret->nodes_len < 0)
-		return error_set(err, EINVAL, "%s.nodes: \"%s\" is not a list of nodes such as "
-				 "\"0-3,7\"", where, p->nodes);
+		return error_set(err, EINVAL,
+				 "%s.nodes: \"%s\" is not a list of nodes such as "
+				 "\"0-3,7\"",
+				 where, p->nodes);
 	return 0;
 }
 
@@ -101,16 +105,22 @@ static int parse(const struct oci_memory_policy *p, const char *where, struct po
 	r = parse_nodes(p, mode->nodes, where, ret, err);
 	if (r < 0)
 		return r;
-	/* set_mempolicy(2): the kernel overlooks some of these, and answers the others with EINVAL. */
+	/* set_mempolicy(2): the kernel overlooks some of these, and answers the others with EINVAL.
+	 */
 	if ((flags & F_NODES) == F_NODES)
-		return error_set(err, EINVAL, "%s.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES "
-				 "exclude each other", where);
+		return error_set(err, EINVAL,
+				 "%s.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES "
+				 "exclude each other",
+				 where);
 	if (flags && ret->nodes_len == 0)
-		return error_set(err, EINVAL, "%s.flags: %s without nodes takes none", where, p->mode);
+		return error_set(err, EINVAL, "%s.flags: %s without nodes takes none", where,
+				 p->mode);
 	if ((flags & F_BALANCING) && strcmp(p->mode, "MPOL_BIND") != 0 &&
 	    strcmp(p->mode, "MPOL_PREFERRED_MANY") != 0)
-		return error_set(err, EINVAL, "%s.flags: MPOL_F_NUMA_BALANCING is for MPOL_BIND and "
-				 "MPOL_PREFERRED_MANY", where);
+		return error_set(err, EINVAL,
+				 "%s.flags: MPOL_F_NUMA_BALANCING is for MPOL_BIND and "
+				 "MPOL_PREFERRED_MANY",
+				 where);
 	ret->mode = mode->value | flags;
 	return 0;
 }
@@ -137,10 +147,13 @@ int memory_policy_apply(const struct oci_memory_policy *p, struct error *err)
 		    policy.nodes_len ? NODE_MAX + 2 : 0) == 0)
 		return 0;
 	if (errno == ENOSYS)
-		return error_set(err, ENOSYS, "linux.memoryPolicy: this kernel has no NUMA policies");
+		return error_set(err, ENOSYS,
+				 "linux.memoryPolicy: this kernel has no NUMA policies");
 	if (errno == EINVAL)
-		return error_set(err, EINVAL, "linux.memoryPolicy: the kernel refuses %s: it does not "
-				 "know the mode or flag, or none of the nodes \"%s\" is there and allowed",
-				 p->mode, p->nodes ? p->nodes : "");
+		return error_set(
+			err, EINVAL,
+			"linux.memoryPolicy: the kernel refuses %s: it does not "
+			"know the mode or flag, or none of the nodes \"%s\" is there and allowed",
+			p->mode, p->nodes ? p->nodes : "");
 	return error_sys(err, errno, "linux.memoryPolicy: set %s", p->mode);
 }

@@ -57,10 +57,12 @@ static int open_joined(enum oci_namespace_kind kind, const char *path, int *ret,
 				 path);
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is not a namespace",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is not a namespace",
 				 kinds[kind].name, path);
 	if (type != kinds[kind].flag)
-		return error_set(err, EINVAL, "linux.namespaces: %s namespace: %s is of another kind",
+		return error_set(err, EINVAL,
+				 "linux.namespaces: %s namespace: %s is of another kind",
 				 kinds[kind].name, path);
 	*ret = TAKE_FD(fd);
 	return 0;
@@ -94,9 +96,13 @@ int namespace_plan_make(const struct oci_linux *l, struct namespace_plan *ret, s
 			plan.new_cgroup = true;
 		else if (k == OCI_NS_TIME)
 			plan.new_time = true;
+		else if (k == OCI_NS_NETWORK && l->net_devices.len == 0)
+			plan.new_net = true;
 		else
 			plan.new_flags |= kinds[k].flag;
 	}
+	/* An ordinary user has the right only inside the user namespace, where no stage ever is. */
+	plan.time_inside = plan.new_time && plan.new_flags & CLONE_NEWUSER && geteuid() != 0;
 	*ret = plan;
 	for (int k = 0; k < OCI_NS_KINDS; k++)
 		plan.join_fd[k] = -1;
@@ -140,9 +146,10 @@ static int explain_clone(struct error *err, int code, uint64_t flags)
 				 "make the user namespace (is it allowed to this user? see "
 				 "/proc/sys/user/max_user_namespaces)");
 	if (code == EPERM)
-		return error_sys(err, code,
-				 "make the namespaces (an ordinary user needs a user namespace among "
-				 "linux.namespaces: see spec --rootless)");
+		return error_sys(
+			err, code,
+			"make the namespaces (an ordinary user needs a user namespace among "
+			"linux.namespaces: see spec --rootless)");
 	if (code == ENOSPC)
 		return error_sys(err, code, "make the namespaces (limits: /proc/sys/user/max_*)");
 	return error_sys(err, code, "make the namespaces");
@@ -150,7 +157,7 @@ static int explain_clone(struct error *err, int code, uint64_t flags)
 
 static bool needs_stage(const struct namespace_plan *plan)
 {
-	if (plan->new_time)
+	if (plan->new_time && !plan->time_inside)
 		return true;
 	for (int k = 0; k < OCI_NS_KINDS; k++)
 		if (plan->join_fd[k] >= 0)
@@ -158,14 +165,14 @@ static bool needs_stage(const struct namespace_plan *plan)
 	return false;
 }
 
-/* The order matters twice. As root of the host everything can be joined first and the user namespace
- * last; as an ordinary user nothing can be joined before the user namespace that owns it. So: what
- * fails with EPERM is tried again after the user namespace. The mount namespace comes after the
- * others, since it takes our root away. */
+/* The order matters twice. As root of the host everything can be joined first and the user
+ * namespace last; as an ordinary user nothing can be joined before the user namespace that owns it.
+ * So: what fails with EPERM is tried again after the user namespace. The mount namespace comes
+ * after the others, since it takes our root away. */
 static int join_all(const struct namespace_plan *plan, struct error *err)
 {
-	static const enum oci_namespace_kind order[] = { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_IPC,
-							 OCI_NS_UTS, OCI_NS_CGROUP, OCI_NS_TIME,
+	static const enum oci_namespace_kind order[] = { OCI_NS_PID,  OCI_NS_NETWORK, OCI_NS_IPC,
+							 OCI_NS_UTS,  OCI_NS_CGROUP,  OCI_NS_TIME,
 							 OCI_NS_MOUNT };
 	bool again[ARRAY_SIZE(order)] = { false };
 	int user = plan->join_fd[OCI_NS_USER];
@@ -193,11 +200,19 @@ static int join_all(const struct namespace_plan *plan, struct error *err)
 	return 0;
 }
 
+/* Before anything is joined: behind a mount namespace /proc is what a container made of it. */
+static int open_offsets(struct error *err)
+{
+	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? error_sys(err, errno, "linux.timeOffsets: open /proc/self/timens_offsets") : fd;
+}
+
 /* Children of the caller will be born into it; offsets can be written until the first is. */
-static int make_time(const struct oci_linux *l, struct error *err)
+static int make_time(const struct oci_linux *l, int offsets, struct error *err)
 {
 	char text[128];
-	int n = 0, r;
+	int n = 0;
 
 	if (unshare(CLONE_NEWTIME) < 0)
 		return error_sys(err, errno, "make the time namespace");
@@ -211,8 +226,26 @@ static int make_time(const struct oci_linux *l, struct error *err)
 			      l->time_offset_boottime.nanosecs);
 	if (n == 0)
 		return 0;
-	r = file_write(AT_FDCWD, "/proc/self/timens_offsets", text, (size_t)n);
-	return r < 0 ? error_sys(err, -r, "linux.timeOffsets") : 0;
+	return write(offsets, text, (size_t)n) != n ? error_sys(err, errno, "linux.timeOffsets") : 0;
+}
+
+int namespace_unshare_time(const struct namespace_plan *plan, struct error *err)
+{
+	_cleanup_close_ int offsets = -1, made = -1;
+	int r;
+
+	if (!plan->time_inside)
+		return 0;
+	offsets = open_offsets(err);
+	if (offsets < 0)
+		return offsets;
+	r = make_time(plan->linux_, offsets, err);
+	if (r < 0)
+		return r;
+	made = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (made < 0 || setns(made, CLONE_NEWTIME) < 0)
+		return error_sys(err, errno, "enter the time namespace");
+	return 0;
 }
 
 /* What the intermediate process is for: the namespaces of a plan, or those of a process. */
@@ -229,10 +262,15 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	const struct namespace_plan *plan = stage->plan;
 	uint64_t flags = plan ? (uint64_t)(unsigned)plan->new_flags : 0;
-	int pidfd = -1;
+	int pidfd = -1, offsets = -1;
 	pid_t pid;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (plan && plan->new_time && !plan->time_inside) {
+		offsets = open_offsets(&err);
+		if (offsets < 0)
+			goto fail;
+	}
 	/* Not to be looked into from a namespace that it has just joined. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (!plan && namespace_enter(stage->beside, stage->beside_flags, &err) < 0)
@@ -241,8 +279,9 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 		goto fail;
 	/* A time namespace belongs to the user namespace of its maker, so with a new one for the
 	 * container the offsets are written by the host's root before: they are only the start values. */
-	if (plan && plan->new_time && make_time(plan->linux_, &err) < 0)
+	if (offsets >= 0 && make_time(plan->linux_, offsets, &err) < 0)
 		goto fail;
+	(void)close_fd(offsets);
 	pid = clone_child(flags | CLONE_PARENT, -1, &pidfd);
 	if (pid == 0) {
 		(void)close_fd(report);
@@ -272,7 +311,8 @@ static pid_t stage_result(int report, int *ret_pidfd, struct error *err)
 	if (len != (ssize_t)sizeof(pid)) {
 		int r = sync_receive(report, NULL, err);
 
-		return r < 0 ? r : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
+		return r < 0 ? r
+			     : error_set(err, ECONNRESET, "namespace helper ended unexpectedly");
 	}
 	len = fd_receive(report, &pid, sizeof(pid), &fd, &n);
 	if (len != (ssize_t)sizeof(pid) || n != 1)
@@ -324,6 +364,13 @@ pid_t namespace_spawn(const struct namespace_plan *plan, int cgroup_fd, namespac
 	return pid < 0 ? explain_clone(err, -pid, flags) : pid;
 }
 
+int namespace_unshare_net(const struct namespace_plan *plan, struct error *err)
+{
+	if (plan->new_net && unshare(CLONE_NEWNET) < 0)
+		return explain_clone(err, errno, CLONE_NEWNET);
+	return 0;
+}
+
 int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *err)
 {
 	if (plan->new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
@@ -349,7 +396,8 @@ pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter
 	}
 	*ret_enter = flags & ~CLONE_NEWPID;
 	if (flags & CLONE_NEWPID) {
-		/* Only where this thread's children are born; it stays where it is, and goes back. */
+		/* Only where this thread's children are born; it stays where it is, and goes back.
+		 */
 		own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
 		if (own < 0)
 			return error_sys(err, errno, "open own pid namespace");

@@ -10,9 +10,13 @@
 #include "oci/spec.h"
 
 struct namespace_plan {
-	int new_flags;               /* CLONE_NEW* to make, CLONE_NEWCGROUP and CLONE_NEWTIME apart */
-	bool new_cgroup, new_time;
-	int join_fd[OCI_NS_KINDS];   /* namespaces given by path, -1: none; owned */
+	/* CLONE_NEW* for the clone; the others have times of their own. The network namespace is
+	 * among them when devices are to be moved into it: then it must be there for the runtime.
+	 */
+	int new_flags;
+	bool new_net, new_cgroup, new_time;
+	bool time_inside; /* the time namespace is made by namespace_unshare_time */
+	int join_fd[OCI_NS_KINDS]; /* namespaces given by path, -1: none; owned */
 	const struct oci_linux *linux_;
 };
 
@@ -20,31 +24,38 @@ struct namespace_plan {
 int namespace_flag(enum oci_namespace_kind kind);
 const char *namespace_file(enum oci_namespace_kind kind);
 
-/* Opens the paths and checks that each is a namespace of its kind (a path to anything else is refused by
- * its JSON path), before anything is made. */
+/* Opens the paths and checks that each is a namespace of its kind (a path to anything else is
+ * refused by its JSON path), before anything is made. */
 int namespace_plan_make(const struct oci_linux *l, struct namespace_plan *ret, struct error *err);
 void namespace_plan_done(struct namespace_plan *plan);
 
 /* Runs in the child; never returns. */
 typedef void (*namespace_child_fn)(void *data) __attribute__((noreturn));
 
-/* Clones a child of the caller into the namespaces of the plan, and into the cgroup cgroup_fd when that is
- * not -1. Namespaces to join, and a time namespace to make, go through an intermediate process, so
- * that the caller's own namespaces never change. The child's pid as the caller sees it; *ret_pidfd is
- * the caller's to close. */
+/* Clones a child of the caller into the namespaces of the plan, and into the cgroup cgroup_fd when
+ * that is not -1. Namespaces to join, and a time namespace to make, go through an intermediate
+ * process, so that the caller's own namespaces never change. The child's pid as the caller sees it;
+ * *ret_pidfd is the caller's to close. */
 pid_t namespace_spawn(const struct namespace_plan *plan, int cgroup_fd, namespace_child_fn child,
 		      void *data, int *ret_pidfd, struct error *err);
 
+/* In the child: the network namespace is the dearest of all, three quarters of what the clone would
+ * cost; here it is made while the runtime makes the cgroups. */
+int namespace_unshare_net(const struct namespace_plan *plan, struct error *err);
 /* In the child: what is made only after joining the cgroup (cgroup_namespaces(7)). */
 int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *err);
+/* In the child, root of its user namespace: the time namespace that only that root may make. */
+int namespace_unshare_time(const struct namespace_plan *plan, struct error *err);
 
-/* Clones a child that is, or by namespace_enter comes, into the namespaces (flags: CLONE_NEW*) of the process
- * pidfd. An ordinary user has rights in them only after joining the user namespace, so its child is
- * made by an intermediate process and is inside already: *ret_enter is what is left to enter. */
+/* Clones a child that is, or by namespace_enter comes, into the namespaces (flags: CLONE_NEW*) of
+ * the process pidfd. An ordinary user has rights in them only after joining the user namespace, so
+ * its child is made by an intermediate process and is inside already: *ret_enter is what is left to
+ * enter. */
 pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter,
 			     namespace_child_fn child, void *data, int *ret_pidfd,
 			     struct error *err);
 /* In that child: into the namespaces of the process pidfd. */
 int namespace_enter(int pidfd, int flags, struct error *err);
-/* Which namespaces the process is in that are not the caller's: CLONE_NEW* flags. proc: fd of /proc/PID. */
+/* Which namespaces the process is in that are not the caller's: CLONE_NEW* flags. proc: fd of
+ * /proc/PID. */
 int namespace_differing(int proc_pid_fd, int *ret_flags, struct error *err);

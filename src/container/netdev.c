@@ -15,12 +15,12 @@
 #include "base/netlink.h"
 
 #define TEMPLATE "%d"
-#define TEMPLATE_TRIES 4096  /* numbers tried for a template */
-#define ADDRESSES_MAX 4096   /* of one interface */
-#define DUMP_TRIES 8         /* a dump broken off by a change is asked for again */
+#define TEMPLATE_TRIES 4096 /* numbers tried for a template */
+#define ADDRESSES_MAX 4096  /* of one interface */
+#define DUMP_TRIES 8        /* a dump broken off by a change is asked for again */
 /* States that the kernel gives; the others say how the address is meant, and are kept. */
-#define ADDRESS_STATES (IFA_F_PERMANENT | IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED | \
-			IFA_F_SECONDARY)
+#define ADDRESS_STATES                                                                             \
+	(IFA_F_PERMANENT | IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED | IFA_F_SECONDARY)
 
 struct address {
 	struct ifaddrmsg header;
@@ -87,17 +87,22 @@ int netdev_check(const struct oci_net_devices *devices, struct error *err)
 		const char *name = target_name(d), *percent = strchr(name, '%');
 
 		if (!valid_name(d->host_name) || is_template(d->host_name))
-			return error_set(err, EINVAL, "linux.netDevices[\"%s\"]: not the name of a network "
-					 "device", d->host_name);
+			return error_set(err, EINVAL,
+					 "linux.netDevices[\"%s\"]: not the name of a network "
+					 "device",
+					 d->host_name);
 		/* "appending %d to the new name": once, and last. */
 		if (!valid_name(name) || (percent && strcmp(percent, TEMPLATE) != 0))
-			return error_set(err, EINVAL, "linux.netDevices[\"%s\"].name: \"%s\" cannot name a "
-					 "network device", d->host_name, name);
+			return error_set(err, EINVAL,
+					 "linux.netDevices[\"%s\"].name: \"%s\" cannot name a "
+					 "network device",
+					 d->host_name, name);
 		for (size_t k = 0; k < i && !percent; k++)
 			if (strcmp(name, target_name(&devices->items[k])) == 0)
-				return error_set(err, EINVAL, "linux.netDevices[\"%s\"].name: \"%s\" is "
-						 "taken by \"%s\"", d->host_name, name,
-						 devices->items[k].host_name);
+				return error_set(err, EINVAL,
+						 "linux.netDevices[\"%s\"].name: \"%s\" is "
+						 "taken by \"%s\"",
+						 d->host_name, name, devices->items[k].host_name);
 	}
 	return 0;
 }
@@ -106,12 +111,15 @@ int netdev_check(const struct oci_net_devices *devices, struct error *err)
 static int fail(struct error *err, int r, const struct device *d, const char *what, const char *why)
 {
 	if (why)
-		return error_set(err, -r, "linux.netDevices[\"%s\"]: %s: %s: %s", d->host_name, what,
-				 strerror(-r), why);
+		return error_set(err, -r, "linux.netDevices[\"%s\"]: %s: %s: %s", d->host_name,
+				 what, strerror(-r), why);
 	return error_sys(err, -r, "linux.netDevices[\"%s\"]: %s", d->host_name, what);
 }
 
-struct link { int index; unsigned int flags; };
+struct link {
+	int index;
+	unsigned int flags;
+};
 
 static int read_link(const struct netlink_message *message, void *data)
 {
@@ -206,13 +214,17 @@ static int read_device(struct move *m, struct device *d, struct error *err)
 	int r = find_link(&m->host, d->host_name, &link);
 
 	if (r == -ENODEV)
-		return error_set(err, ENODEV, "linux.netDevices[\"%s\"]: the host has no such network "
-				 "device", d->host_name);
+		return error_set(err, ENODEV,
+				 "linux.netDevices[\"%s\"]: the host has no such network "
+				 "device",
+				 d->host_name);
 	if (r < 0)
 		return fail(err, r, d, "look it up", NULL);
 	if (link.flags & IFF_LOOPBACK)
-		return error_set(err, EINVAL, "linux.netDevices[\"%s\"]: a loopback device belongs to its "
-				 "namespace", d->host_name);
+		return error_set(err, EINVAL,
+				 "linux.netDevices[\"%s\"]: a loopback device belongs to its "
+				 "namespace",
+				 d->host_name);
 	d->index = link.index;
 	d->was_up = link.flags & IFF_UP;
 	body.ifa_index = (uint32_t)link.index;
@@ -238,9 +250,12 @@ static int settle_name(struct move *m, struct device *d, const char *wanted, str
 		strcpy(d->name, wanted); /* netdev_check: it fits */
 		r = find_link(&m->inside, d->name, &link);
 		if (r == 0)
-			return error_set(err, EEXIST, "linux.netDevices[\"%s\"].name: the container has a "
-					 "network device \"%s\" already", d->host_name, d->name);
-		return r == -ENODEV ? 0 : fail(err, r, d, "look up the name in the container", NULL);
+			return error_set(err, EEXIST,
+					 "linux.netDevices[\"%s\"].name: the container has a "
+					 "network device \"%s\" already",
+					 d->host_name, d->name);
+		return r == -ENODEV ? 0
+				    : fail(err, r, d, "look up the name in the container", NULL);
 	}
 	for (int i = 0; i < TEMPLATE_TRIES; i++) {
 		char name[2 * IFNAMSIZ];
@@ -275,7 +290,9 @@ static int hand_over(struct netlink *nl, int index, int netns_fd, const char *na
 static int set_up(struct netlink *nl, int index, char **ret_why)
 {
 	const struct ifinfomsg body = {
-		.ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = IFF_UP,
+		.ifi_family = AF_UNSPEC,
+		.ifi_index = index,
+		.ifi_flags = IFF_UP,
 		.ifi_change = IFF_UP,
 	};
 	struct netlink_request rq;
@@ -302,8 +319,8 @@ static void put_label(struct netlink_request *rq, const struct address *a, const
 	netlink_put_string(rq, IFA_LABEL, label);
 }
 
-static int add_address(struct netlink *nl, int index, const struct address *a,
-		       const char *old_name, const char *new_name, char **ret_why)
+static int add_address(struct netlink *nl, int index, const struct address *a, const char *old_name,
+		       const char *new_name, char **ret_why)
 {
 	struct ifaddrmsg body = a->header;
 	const uint32_t flags = a->flags & ~(uint32_t)ADDRESS_STATES;
@@ -354,9 +371,10 @@ static int move_in(struct move *m, struct device *d, struct error *err)
 		d->moved = find_link(&m->inside, d->host_name, &link) == 0 &&
 			   find_link(&m->host, d->host_name, &link) == -ENODEV;
 		if (r == -EINVAL && !d->moved)
-			return error_set(err, EINVAL, "linux.netDevices[\"%s\"]: a device of this kind "
-					 "cannot change its namespace%s%s", d->host_name,
-					 why ? ": " : "", why ? why : "");
+			return error_set(err, EINVAL,
+					 "linux.netDevices[\"%s\"]: a device of this kind "
+					 "cannot change its namespace%s%s",
+					 d->host_name, why ? ": " : "", why ? why : "");
 		return fail(err, r, d, "move it to the container", why);
 	}
 	d->moved = true;
@@ -396,18 +414,23 @@ static int open_sides(struct move *m, struct error *err)
 	if (fstat(m->host_netns_fd, &host) < 0 || fstat(m->netns_fd, &inside) < 0)
 		return error_sys(err, errno, "linux.netDevices: stat a network namespace");
 	if (host.st_dev == inside.st_dev && host.st_ino == inside.st_ino)
-		return error_set(err, EINVAL, "linux.netDevices: the container shares the host's network "
+		return error_set(err, EINVAL,
+				 "linux.netDevices: the container shares the host's network "
 				 "namespace");
 	r = netlink_open_in(&m->inside, NETLINK_ROUTE, m->netns_fd);
 	if (r < 0)
-		return error_sys(err, -r, "linux.netDevices: open a netlink socket in the container");
+		return error_sys(err, -r,
+				 "linux.netDevices: open a netlink socket in the container");
 	return 0;
 }
 
 int netdev_move(const struct oci_net_devices *devices, int netns_fd, struct error *err)
 {
 	_cleanup_(move_done) struct move m = {
-		.host = NETLINK_INIT, .inside = NETLINK_INIT, .host_netns_fd = -1, .netns_fd = netns_fd,
+		.host = NETLINK_INIT,
+		.inside = NETLINK_INIT,
+		.host_netns_fd = -1,
+		.netns_fd = netns_fd,
 	};
 	int r;
 

@@ -10,8 +10,8 @@ int personality_check(const struct oci_personality *p, const char *where, struct
 	if (!p)
 		return 0;
 	if (!p->domain || (strcmp(p->domain, "LINUX") != 0 && strcmp(p->domain, "LINUX32") != 0))
-		return error_set(err, EINVAL, "%s.domain: \"%s\" is neither LINUX nor LINUX32", where,
-				 p->domain ? p->domain : "");
+		return error_set(err, EINVAL, "%s.domain: \"%s\" is neither LINUX nor LINUX32",
+				 where, p->domain ? p->domain : "");
 	/* config-linux.md#personality: "Currently no flag values are supported." */
 	if (p->flags.len > 0)
 		return error_set(err, EINVAL, "%s.flags[0]: unknown flag \"%s\"", where,

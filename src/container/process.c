@@ -91,10 +91,11 @@ int process_warn_caps(const struct process_plan *plan, const char *where,
 
 		if (!(removed & UINT64_C(1) << n))
 			continue;
-		(void)snprintf(text, sizeof(text),
-			       "%s.capabilities: %s cannot be granted: the runtime does not have it, or "
-			       "it is ambient and not inheritable",
-			       where, caps_name(n));
+		(void)snprintf(
+			text, sizeof(text),
+			"%s.capabilities: %s cannot be granted: the runtime does not have it, or "
+			"it is ambient and not inheritable",
+			where, caps_name(n));
 		warn(text, data);
 	}
 	return r;
@@ -155,7 +156,8 @@ static int set_groups(const struct process_plan *plan, struct rootfs *fs, struct
 	if (errno == EPERM && user->additional_gids_len == 0 && rootfs_open_proc(fs, err) == 0) {
 		/* Given up for ever with the gid map (user_namespaces(7)): nothing to drop by. */
 		fd = openat(fs->proc_fd, "self/setgroups", O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 && strncmp(word, "deny", 4) == 0)
+		if (fd >= 0 && read(fd, word, sizeof(word) - 1) > 0 &&
+		    strncmp(word, "deny", 4) == 0)
 			return 0;
 		errno = EPERM;
 	}
@@ -179,8 +181,8 @@ static int set_user(const struct process_plan *plan, struct rootfs *fs, struct e
 	return 0;
 }
 
-/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is the
- * file system's choice and no error. */
+/* The user must be able to open /dev/stdout and its like again, whatever made the pipe. Failure is
+ * the file system's choice and no error. */
 static void own_stdio(uint32_t uid)
 {
 	for (int fd = 0; fd < 3; fd++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host's side sets on a process of a container: in a user namespace it could not itself. */
+/* What the host's side sets on a process of a container: in a user namespace it could not itself.
+ */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -22,8 +23,8 @@ int process_set_oom_score(pid_t pid, int64_t score, struct error *err)
 	if (r == 0)
 		r = file_write(AT_FDCWD, path, text, (size_t)n);
 	return r < 0 ? error_sys(err, -r, "process.oomScoreAdj %s%s", text,
-				 r == -EACCES ? " (lowering it needs CAP_SYS_RESOURCE)" : "") :
-		       0;
+				 r == -EACCES ? " (lowering it needs CAP_SYS_RESOURCE)" : "")
+		     : 0;
 }
 
 int process_set_rlimits(pid_t pid, const struct rlimit_plan *plan, struct error *err)

@@ -129,8 +129,9 @@ int process_explain_exec(const struct process_plan *plan, int code, struct error
 	if (code == ENOENT)
 		return refuse(err, 127, ENOENT, name, "no such file or directory");
 	if (code == ENOEXEC)
-		return refuse(err, 126, ENOEXEC, name,
-			      "exec format error (for another architecture, or a script without #!)");
+		return refuse(
+			err, 126, ENOEXEC, name,
+			"exec format error (for another architecture, or a script without #!)");
 	if (code == EACCES)
 		return refuse(err, 126, EACCES, name, "permission denied");
 	return refuse(err, 126, code, name, strerror(code));

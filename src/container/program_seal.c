@@ -14,7 +14,8 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* statvfs tells of the mount that the file was executed through, not of others of its file system. */
+/* statvfs tells of the mount that the file was executed through, not of others of its file system.
+ */
 static bool is_sealed(int exe)
 {
 	_cleanup_close_ int file = -1;

@@ -26,7 +26,8 @@ static bool has_schema(const struct oci_intel_rdt *rdt)
 	return given(rdt->l3_cache_schema) || given(rdt->mem_bw_schema) || rdt->schemata.len > 0;
 }
 
-/* enableCMT and enableMBM, before spec 1.3, asked for one kind of monitoring; there is but all of it. */
+/* enableCMT and enableMBM, before spec 1.3, asked for one kind of monitoring; there is but all of
+ * it. */
 static bool has_monitoring(const struct oci_intel_rdt *rdt)
 {
 	return rdt->enable_monitoring || rdt->enable_cmt || rdt->enable_mbm;
@@ -67,7 +68,8 @@ int rdt_check(const struct oci_intel_rdt *rdt, struct error *err)
 		r = check_line(rdt->l3_cache_schema, "l3CacheSchema", err);
 	if (r == 0 && given(rdt->mem_bw_schema)) {
 		if (strncmp(rdt->mem_bw_schema, "MB:", 3) != 0)
-			return error_set(err, EINVAL, "linux.intelRdt.memBwSchema: must start with "
+			return error_set(err, EINVAL,
+					 "linux.intelRdt.memBwSchema: must start with "
 					 "\"MB:\"");
 		r = check_line(rdt->mem_bw_schema, "memBwSchema", err);
 	}
@@ -117,29 +119,37 @@ static int enter_group(int root_fd, const struct oci_intel_rdt *rdt, const char 
 	*ret_made = false;
 	if (named && strcmp(clos, DEFAULT_CLOS) == 0) {
 		fd = open_group(root_fd, ".");
-		return fd < 0 ? error_sys(err, -fd, "linux.intelRdt.closID: open the default group") : fd;
+		return fd < 0 ? error_sys(err, -fd, "linux.intelRdt.closID: open the default group")
+			      : fd;
 	}
 	if (!valid_group(clos))
-		return error_set(err, EINVAL, "linux.intelRdt.closID: not given, and the id \"%s\" cannot "
-				 "name a group", id);
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.closID: not given, and the id \"%s\" cannot "
+				 "name a group",
+				 id);
 	if (!named || has_schema(rdt)) {
 		if (mkdirat(root_fd, clos, 0755) == 0) {
 			*ret_made = true;
 		} else if (errno == ENOSPC) {
-			return error_set(err, ENOSPC, "linux.intelRdt.closID: the processor has no class "
-					 "of service left for group \"%s\"", clos);
+			return error_set(err, ENOSPC,
+					 "linux.intelRdt.closID: the processor has no class "
+					 "of service left for group \"%s\"",
+					 clos);
 		} else if (errno != EEXIST) {
 			int code = errno;
 
 			last_status(root_fd, status, sizeof(status));
-			return error_set(err, code, "linux.intelRdt.closID: make group \"%s\": %s%s", clos,
+			return error_set(err, code,
+					 "linux.intelRdt.closID: make group \"%s\": %s%s", clos,
 					 strerror(code), status);
 		}
 	}
 	fd = open_group(root_fd, clos);
 	if (fd == -ENOENT)
-		return error_set(err, ENOENT, "linux.intelRdt.closID: group \"%s\" does not exist, and no "
-				 "schema is given to make it with", clos);
+		return error_set(err, ENOENT,
+				 "linux.intelRdt.closID: group \"%s\" does not exist, and no "
+				 "schema is given to make it with",
+				 clos);
 	if (fd < 0)
 		return error_sys(err, -fd, "linux.intelRdt.closID: open group \"%s\"", clos);
 	return fd;
@@ -165,8 +175,8 @@ static bool take_pair(const char **p, int base, unsigned long *ret_id, unsigned 
 	return true;
 }
 
-/* Whether the pairs of the present line of the resource hold all of the wanted ones. They are compared
- * as numbers, since the kernel pads them and puts the caches in its own order. */
+/* Whether the pairs of the present line of the resource hold all of the wanted ones. They are
+ * compared as numbers, since the kernel pads them and puts the caches in its own order. */
 static bool line_holds(const char *present, const char *wanted, int base)
 {
 	unsigned long id, value, there, found;
@@ -210,11 +220,15 @@ static int compare_schemata(int group_fd, const struct oci_intel_rdt *rdt, struc
 	if (r < 0)
 		return error_sys(err, -r, "linux.intelRdt.closID: read the group's schemata");
 	if (given(rdt->l3_cache_schema) && !schemata_hold(file, rdt->l3_cache_schema))
-		return error_set(err, EINVAL, "linux.intelRdt.l3CacheSchema: group \"%s\" exists with "
-				 "another schema", rdt->clos_id);
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.l3CacheSchema: group \"%s\" exists with "
+				 "another schema",
+				 rdt->clos_id);
 	if (given(rdt->mem_bw_schema) && !schemata_hold(file, rdt->mem_bw_schema))
-		return error_set(err, EINVAL, "linux.intelRdt.memBwSchema: group \"%s\" exists with "
-				 "another schema", rdt->clos_id);
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.memBwSchema: group \"%s\" exists with "
+				 "another schema",
+				 rdt->clos_id);
 	return 0;
 }
 
@@ -234,8 +248,8 @@ static int write_line(int root_fd, int fd, const char *line, const char *where, 
 		return 0;
 	code = n < 0 ? errno : EIO;
 	last_status(root_fd, status, sizeof(status));
-	return error_set(err, code, "linux.intelRdt.%s: the kernel refuses \"%s\": %s%s", where, line,
-			 strerror(code), status);
+	return error_set(err, code, "linux.intelRdt.%s: the kernel refuses \"%s\": %s%s", where,
+			 line, strerror(code), status);
 }
 
 /* Line by line, in the spec's order: L3, memory bandwidth, then the lines of schemata. */
@@ -287,20 +301,25 @@ static int monitor(int root_fd, int group_fd, const char *id, pid_t pid, struct 
 	int r;
 
 	if (!valid_group(id))
-		return error_set(err, EINVAL, "linux.intelRdt.enableMonitoring: the id \"%s\" cannot name a "
-				 "group", id);
+		return error_set(err, EINVAL,
+				 "linux.intelRdt.enableMonitoring: the id \"%s\" cannot name a "
+				 "group",
+				 id);
 	all = open_group(group_fd, MONITORS);
 	if (all == -ENOENT)
-		return error_set(err, ENOTSUP, "linux.intelRdt.enableMonitoring: this host's resctrl has no "
+		return error_set(err, ENOTSUP,
+				 "linux.intelRdt.enableMonitoring: this host's resctrl has no "
 				 "monitoring");
 	if (all < 0)
 		return error_sys(err, -all, "linux.intelRdt.enableMonitoring: open mon_groups");
 	if (mkdirat(all, id, 0755) < 0 && errno != EEXIST)
-		return error_sys(err, errno, "linux.intelRdt.enableMonitoring: make a monitoring group%s",
+		return error_sys(err, errno,
+				 "linux.intelRdt.enableMonitoring: make a monitoring group%s",
 				 errno == ENOSPC ? " (all are in use)" : "");
 	own = open_group(all, id);
 	if (own < 0)
-		return error_sys(err, -own, "linux.intelRdt.enableMonitoring: open the monitoring group");
+		return error_sys(err, -own,
+				 "linux.intelRdt.enableMonitoring: open the monitoring group");
 	r = add_task(root_fd, own, pid, err);
 	if (r < 0)
 		(void)unlinkat(all, id, AT_REMOVEDIR);
@@ -325,7 +344,8 @@ int rdt_apply_at(int root_fd, const struct oci_intel_rdt *rdt, const char *id, p
 		r = monitor(root_fd, group, id, pid, err);
 	if (r < 0) {
 		if (made)
-			(void)unlinkat(root_fd, given(rdt->clos_id) ? rdt->clos_id : id, AT_REMOVEDIR);
+			(void)unlinkat(root_fd, given(rdt->clos_id) ? rdt->clos_id : id,
+				       AT_REMOVEDIR);
 		return r;
 	}
 	*ret_made = made && !given(rdt->clos_id);
@@ -389,7 +409,8 @@ static int open_root(void)
 
 		if (!type || strncmp(type + 3, "resctrl ", 8) != 0)
 			continue;
-		for (int field = 0; field < 5 && rest; field++) /* the fifth: proc_pid_mountinfo(5) */
+		for (int field = 0; field < 5 && rest;
+		     field++) /* the fifth: proc_pid_mountinfo(5) */
 			point = strsep(&rest, " ");
 		if (!rest || !point)
 			continue;
@@ -408,7 +429,8 @@ int rdt_apply(const struct oci_intel_rdt *rdt, const char *id, pid_t pid, bool *
 	_cleanup_close_ int root = open_root();
 
 	if (root == -ENOENT)
-		return error_set(err, ENOTSUP, "linux.intelRdt: no resctrl file system is mounted on this "
+		return error_set(err, ENOTSUP,
+				 "linux.intelRdt: no resctrl file system is mounted on this "
 				 "host");
 	if (root < 0)
 		return error_sys(err, -root, "linux.intelRdt: read /proc/self/mountinfo");

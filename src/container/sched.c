@@ -22,7 +22,10 @@ _Static_assert(sizeof(struct sched_attributes) == 56, "SCHED_ATTR_SIZE_VER1");
 #define POLICY_DEADLINE 6
 #define RUNTIME_MIN 1024 /* ns; the kernel's DL_SCALE */
 
-struct word { const char *name; uint64_t value; };
+struct word {
+	const char *name;
+	uint64_t value;
+};
 
 static const struct word policies[] = {
 	{ "SCHED_OTHER", SCHED_OTHER }, { "SCHED_FIFO", SCHED_FIFO },
@@ -38,7 +41,9 @@ static const struct word flag_words[] = {
 };
 
 static const struct word io_classes[] = {
-	{ "IOPRIO_CLASS_RT", 1 }, { "IOPRIO_CLASS_BE", 2 }, { "IOPRIO_CLASS_IDLE", 3 },
+	{ "IOPRIO_CLASS_RT", 1 },
+	{ "IOPRIO_CLASS_BE", 2 },
+	{ "IOPRIO_CLASS_IDLE", 3 },
 };
 
 static const struct word *find_word(const struct word *words, size_t n, const char *name)
@@ -58,12 +63,14 @@ static int check_deadline(const struct oci_scheduler *s, bool is_deadline, const
 	if (!is_deadline) {
 		if (s->runtime || s->deadline || s->period)
 			return error_set(err, EINVAL, "%s.%s: only SCHED_DEADLINE has it", where,
-					 s->runtime ? "runtime" : s->deadline ? "deadline" : "period");
+					 s->runtime    ? "runtime"
+					 : s->deadline ? "deadline"
+						       : "period");
 		return 0;
 	}
 	if (s->runtime < RUNTIME_MIN)
-		return error_set(err, EINVAL, "%s.runtime: SCHED_DEADLINE needs at least %d ns", where,
-				 RUNTIME_MIN);
+		return error_set(err, EINVAL, "%s.runtime: SCHED_DEADLINE needs at least %d ns",
+				 where, RUNTIME_MIN);
 	if (s->deadline < s->runtime)
 		return error_set(err, EINVAL, "%s.deadline: must be at least runtime", where);
 	if (period < s->deadline)
@@ -83,19 +90,21 @@ int scheduler_check(const struct oci_scheduler *s, const char *where, struct err
 	policy = FIND(policies, s->policy);
 	if (!policy)
 		return error_set(err, EINVAL, "%s.policy: %s \"%s\"", where,
-				 s->policy && strcmp(s->policy, "SCHED_ISO") == 0 ?
-					 "Linux has no" : "unknown policy",
+				 s->policy && strcmp(s->policy, "SCHED_ISO") == 0
+					 ? "Linux has no"
+					 : "unknown policy",
 				 s->policy ? s->policy : "");
 	for (size_t i = 0; i < s->flags.len; i++)
 		if (!FIND(flag_words, s->flags.items[i]))
-			return error_set(err, EINVAL, "%s.flags[%zu]: unknown flag \"%s\"", where, i,
-					 s->flags.items[i]);
+			return error_set(err, EINVAL, "%s.flags[%zu]: unknown flag \"%s\"", where,
+					 i, s->flags.items[i]);
 	if (s->nice < -20 || s->nice > 19)
-		return error_set(err, EINVAL, "%s.nice: %d is not in -20 … 19", where, (int)s->nice);
+		return error_set(err, EINVAL, "%s.nice: %d is not in -20 … 19", where,
+				 (int)s->nice);
 	realtime = policy->value == SCHED_FIFO || policy->value == SCHED_RR;
 	if (realtime && (s->priority < 1 || s->priority > 99))
-		return error_set(err, EINVAL, "%s.priority: %d is not in 1 … 99, as %s needs", where,
-				 (int)s->priority, s->policy);
+		return error_set(err, EINVAL, "%s.priority: %d is not in 1 … 99, as %s needs",
+				 where, (int)s->priority, s->policy);
 	if (!realtime && s->priority != 0)
 		return error_set(err, EINVAL, "%s.priority: only SCHED_FIFO and SCHED_RR have one",
 				 where);
@@ -125,14 +134,18 @@ int scheduler_apply(const struct oci_scheduler *s, struct error *err)
 	if (syscall(SYS_sched_setattr, 0, &attr, 0U) == 0)
 		return 0;
 	if (errno == EPERM)
-		return error_set(err, EPERM, "process.scheduler: %s is not permitted: it needs CAP_SYS_NICE, "
-				 "real-time time in the cpu cgroup, and for SCHED_DEADLINE all CPUs allowed",
-				 s->policy);
+		return error_set(
+			err, EPERM,
+			"process.scheduler: %s is not permitted: it needs CAP_SYS_NICE, "
+			"real-time time in the cpu cgroup, and for SCHED_DEADLINE all CPUs allowed",
+			s->policy);
 	if (errno == EOPNOTSUPP)
-		return error_set(err, EOPNOTSUPP, "process.scheduler.flags: this kernel has no "
+		return error_set(err, EOPNOTSUPP,
+				 "process.scheduler.flags: this kernel has no "
 				 "utilization clamping");
 	if (errno == EBUSY)
-		return error_set(err, EBUSY, "process.scheduler: not enough CPU time is left for %s",
+		return error_set(err, EBUSY,
+				 "process.scheduler: not enough CPU time is left for %s",
 				 s->policy);
 	return error_sys(err, errno, "process.scheduler: set %s", s->policy);
 }
@@ -161,10 +174,12 @@ int io_priority_apply(const struct oci_io_priority *p, struct error *err)
 	if (r < 0)
 		return r;
 	if (syscall(SYS_ioprio_set, WHO_PROCESS, 0,
-		    (int)(FIND(io_classes, p->class)->value << CLASS_SHIFT) | (int)p->priority) == 0)
+		    (int)(FIND(io_classes, p->class)->value << CLASS_SHIFT) | (int)p->priority) ==
+	    0)
 		return 0;
 	if (errno == EPERM)
-		return error_set(err, EPERM, "process.ioPriority: %s needs CAP_SYS_NICE or CAP_SYS_ADMIN",
+		return error_set(err, EPERM,
+				 "process.ioPriority: %s needs CAP_SYS_NICE or CAP_SYS_ADMIN",
 				 p->class);
 	return error_sys(err, errno, "process.ioPriority: set %s %d", p->class, (int)p->priority);
 }

@@ -57,8 +57,8 @@ static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr,
 			all[i] = condition(&rule->args[i]);
 		return seccomp_rule_add_array(ctx, action, nr, (unsigned int)rule->args_len, all);
 	}
-	/* libseccomp takes one condition an argument. Where a profile has more on one, runc takes each
-	 * for a rule of its own (any of them matches), and profiles are written to that. */
+	/* libseccomp takes one condition an argument. Where a profile has more on one, runc takes
+	 * each for a rule of its own (any of them matches), and profiles are written to that. */
 	for (size_t i = 0; r == 0 && i < rule->args_len; i++) {
 		struct scmp_arg_cmp one = condition(&rule->args[i]);
 
@@ -85,12 +85,15 @@ static int add_rules(scmp_filter_ctx ctx, const struct seccomp_profile *p, struc
 				continue; /* of a newer kernel than the library's */
 			r = add_rule(ctx, p->actions[i], nr, rule);
 			if (r == -EEXIST)
-				return error_set(err, EEXIST, "linux.seccomp.syscalls[%zu].names[%zu]: "
-						 "an earlier rule has another action for \"%s\"", i, k,
-						 rule->names.items[k]);
+				return error_set(err, EEXIST,
+						 "linux.seccomp.syscalls[%zu].names[%zu]: "
+						 "an earlier rule has another action for \"%s\"",
+						 i, k, rule->names.items[k]);
 			if (r < 0)
-				return error_sys(err, -r, "linux.seccomp.syscalls[%zu].names[%zu]: add a "
-						 "rule for \"%s\"", i, k, rule->names.items[k]);
+				return error_sys(err, -r,
+						 "linux.seccomp.syscalls[%zu].names[%zu]: add a "
+						 "rule for \"%s\"",
+						 i, k, rule->names.items[k]);
 		}
 	}
 	return 0;
@@ -103,10 +106,12 @@ static int fill_context(scmp_filter_ctx ctx, const struct seccomp_profile *p, st
 	for (size_t i = 1; i < p->archs_len; i++) { /* the first is native: there already */
 		r = seccomp_arch_add(ctx, p->archs[i]);
 		if (r == -EDOM)
-			return error_set(err, EINVAL, "linux.seccomp.architectures: one of the other byte "
+			return error_set(err, EINVAL,
+					 "linux.seccomp.architectures: one of the other byte "
 					 "order than this host's cannot run here");
 		if (r < 0 && r != -EEXIST)
-			return error_sys(err, -r, "linux.seccomp.architectures: add one to the filter");
+			return error_sys(err, -r,
+					 "linux.seccomp.architectures: add one to the filter");
 	}
 	if (p->oci->syscalls_len > TREE_FROM)
 		(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -138,14 +143,18 @@ static int export_program(scmp_filter_ctx ctx, const struct seccomp_profile *p,
 	stub = seccomp_enosys_stub(p, program.insns);
 	program.len = stub + len;
 	if (program.len > BPF_MAXINSNS)
-		return error_set(err, E2BIG, "linux.seccomp: the filter needs %zu instructions, the kernel "
-				 "takes %d", program.len, BPF_MAXINSNS);
+		return error_set(err, E2BIG,
+				 "linux.seccomp: the filter needs %zu instructions, the kernel "
+				 "takes %d",
+				 program.len, BPF_MAXINSNS);
 	into = (char *)(program.insns + stub);
 	while (done < len * sizeof(*program.insns)) {
-		ssize_t n = pread(fd, into + done, len * sizeof(*program.insns) - done, (off_t)done);
+		ssize_t n =
+			pread(fd, into + done, len * sizeof(*program.insns) - done, (off_t)done);
 
 		if (n <= 0)
-			return error_sys(err, n < 0 ? errno : EIO, "linux.seccomp: read the filter");
+			return error_sys(err, n < 0 ? errno : EIO,
+					 "linux.seccomp: read the filter");
 		done += (size_t)n;
 	}
 	*ret = program;
@@ -160,8 +169,10 @@ int seccomp_program_make(const struct seccomp_profile *profile, struct seccomp_p
 	int r;
 
 	if (!ctx)
-		return error_set(err, ENOTSUP, "linux.seccomp.defaultAction: this kernel does not have "
-				 "%s", profile->oci->default_action);
+		return error_set(err, ENOTSUP,
+				 "linux.seccomp.defaultAction: this kernel does not have "
+				 "%s",
+				 profile->oci->default_action);
 	r = fill_context(ctx, profile, err);
 	if (r < 0)
 		return r;
@@ -195,7 +206,8 @@ int seccomp_compile(const struct oci_seccomp *oci, int cache_fd, struct seccomp_
 	r = seccomp_profile_parse(oci, &profile, err);
 	if (r < 0)
 		return r;
-	/* The cache saves time and nothing else: whatever is wrong with it, there is the other way. */
+	/* The cache saves time and nothing else: whatever is wrong with it, there is the other way.
+	 */
 	if (cache_fd >= 0 && seccomp_key_make(oci, &key) < 0)
 		cache_fd = -1;
 	if (cache_fd < 0 || seccomp_cache_load(cache_fd, &key, &program) < 0) {
@@ -220,13 +232,17 @@ int seccomp_install(const struct seccomp_filter *filter, int *ret_listener, stru
 	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
 
 	if (r < 0 && errno == EACCES)
-		return error_set(err, EACCES, "linux.seccomp: loading a filter needs "
+		return error_set(err, EACCES,
+				 "linux.seccomp: loading a filter needs "
 				 "process.noNewPrivileges or CAP_SYS_ADMIN");
 	if (r < 0 && errno == EINVAL && filter->flags)
-		return error_set(err, EINVAL, "linux.seccomp.flags: this kernel does not know one of them "
-				 "(0x%x)", filter->flags);
+		return error_set(err, EINVAL,
+				 "linux.seccomp.flags: this kernel does not know one of them "
+				 "(0x%x)",
+				 filter->flags);
 	if (r < 0 && errno == EBUSY)
-		return error_set(err, EBUSY, "linux.seccomp: a filter with SCMP_ACT_NOTIFY is in force "
+		return error_set(err, EBUSY,
+				 "linux.seccomp: a filter with SCMP_ACT_NOTIFY is in force "
 				 "already: the kernel allows one");
 	if (r < 0)
 		return error_sys(err, errno, "linux.seccomp: load the filter");

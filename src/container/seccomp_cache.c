@@ -177,8 +177,7 @@ static int read_parts(int fd, const struct seccomp_key *key, size_t size, struct
 	if (n < 0)
 		return -errno;
 	if ((size_t)n != size || memcmp(header->magic, magic, sizeof(magic)) != 0 ||
-	    header->key_len != key->len ||
-	    header->program_len != insns_size / sizeof(*insns) ||
+	    header->key_len != key->len || header->program_len != insns_size / sizeof(*insns) ||
 	    memcmp(key_buf, key->data, key->len) != 0 ||
 	    header->program_hash != hash_bytes(insns, insns_size))
 		return -ENOENT;
@@ -223,7 +222,10 @@ int seccomp_cache_load(int cache_fd, const struct seccomp_key *key, struct secco
 	return 0;
 }
 
-struct cached { char name[SECCOMP_CACHE_NAME_SIZE]; struct timespec written; };
+struct cached {
+	char name[SECCOMP_CACHE_NAME_SIZE];
+	struct timespec written;
+};
 
 static int by_age(const void *a, const void *b)
 {

@@ -65,10 +65,11 @@ static void emit_above(struct stub *s, uint32_t last)
 /* x86-64 and x32 have one audit arch and tell themselves apart by a bit of the number. */
 static void emit_x86_64(struct stub *s, const struct seccomp_profile *profile)
 {
-	uint32_t last = has_arch(profile, SCMP_ARCH_X86_64) ?
-				last_named(profile->oci, SCMP_ARCH_X86_64) : 0;
-	uint32_t last_x32 = has_arch(profile, SCMP_ARCH_X32) ?
-				    last_named(profile->oci, SCMP_ARCH_X32) : 0;
+	uint32_t last = has_arch(profile, SCMP_ARCH_X86_64)
+				? last_named(profile->oci, SCMP_ARCH_X86_64)
+				: 0;
+	uint32_t last_x32 =
+		has_arch(profile, SCMP_ARCH_X32) ? last_named(profile->oci, SCMP_ARCH_X32) : 0;
 
 	if (last) {
 		/* jset bit → past the check */

@@ -6,9 +6,9 @@
 #include "container/seccomp_program.h"
 
 #define ARCH_PREFIX "SCMP_ARCH_"
-#define ARCHS_MAX 64    /* more than there are; repeated ones count */
+#define ARCHS_MAX 64 /* more than there are; repeated ones count */
 #define SYSCALLS_MAX 16384
-#define ERRNO_MAX 4095  /* the kernel's MAX_ERRNO */
+#define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
 /* By number, since linux/seccomp.h of 5.10 lacks the last. */
 static const struct {
@@ -45,9 +45,12 @@ static const struct {
 	const char *name;
 	int value;
 } operators[] = {
-	{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT },
-	{ "SCMP_CMP_LE", SCMP_CMP_LE }, { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-	{ "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_LT", SCMP_CMP_LT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE },
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+	{ "SCMP_CMP_GE", SCMP_CMP_GE },
+	{ "SCMP_CMP_GT", SCMP_CMP_GT },
 	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
@@ -97,7 +100,8 @@ static int parse_default(const struct oci_seccomp *oci, uint32_t *ret, struct er
 				 oci->default_action ? oci->default_action : "");
 	/* It would catch the write(2) by which the listener is announced, and wait for itself. */
 	if (*ret == SCMP_ACT_NOTIFY)
-		return error_set(err, EINVAL, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be "
+		return error_set(err, EINVAL,
+				 "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be "
 				 "the default action");
 	return 0;
 }
@@ -107,7 +111,8 @@ static int parse_archs(const struct oci_seccomp *oci, struct seccomp_profile *p,
 	const struct strv *names = &oci->architectures;
 
 	if (names->len > ARCHS_MAX)
-		return error_set(err, E2BIG, "linux.seccomp.architectures: more than %d", ARCHS_MAX);
+		return error_set(err, E2BIG, "linux.seccomp.architectures: more than %d",
+				 ARCHS_MAX);
 	p->archs = calloc(names->len + 1, sizeof(*p->archs));
 	if (!p->archs)
 		return error_oom(err);
@@ -124,13 +129,16 @@ static int parse_archs(const struct oci_seccomp *oci, struct seccomp_profile *p,
 			const char *bare = name + sizeof(ARCH_PREFIX) - 1;
 
 			for (size_t k = 0; bare[k]; k++)
-				word[k] = islower((unsigned char)bare[k]) ?
-						  '?' : (char)tolower((unsigned char)bare[k]);
+				word[k] = islower((unsigned char)bare[k])
+						  ? '?'
+						  : (char)tolower((unsigned char)bare[k]);
 			arch = strcmp(word, "native") ? seccomp_arch_resolve_name(word) : 0;
 		}
 		if (arch == 0)
-			return error_set(err, EINVAL, "linux.seccomp.architectures[%zu]: unknown "
-					 "architecture \"%s\"", i, name);
+			return error_set(err, EINVAL,
+					 "linux.seccomp.architectures[%zu]: unknown "
+					 "architecture \"%s\"",
+					 i, name);
 		for (size_t k = 0; k < p->archs_len; k++)
 			known = known || p->archs[k] == arch;
 		if (!known)
@@ -148,7 +156,8 @@ static int parse_flags(const struct oci_seccomp *oci, struct seccomp_profile *p,
 		       strcmp(flag_words[k].name, oci->flags.items[i]) != 0)
 			k++;
 		if (k == ARRAY_SIZE(flag_words))
-			return error_set(err, EINVAL, "linux.seccomp.flags[%zu]: unknown flag \"%s\"", i,
+			return error_set(err, EINVAL,
+					 "linux.seccomp.flags[%zu]: unknown flag \"%s\"", i,
 					 oci->flags.items[i]);
 		p->flags |= flag_words[k].value;
 	}
@@ -158,7 +167,8 @@ static int parse_flags(const struct oci_seccomp *oci, struct seccomp_profile *p,
 		if (p->flags & FLAG_TSYNC)
 			p->flags |= FLAG_TSYNC_ESRCH;
 	} else if (p->flags & FLAG_WAIT_KILLABLE_RECV) {
-		return error_set(err, EINVAL, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV "
+		return error_set(err, EINVAL,
+				 "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV "
 				 "needs a rule with SCMP_ACT_NOTIFY");
 	}
 	return 0;
@@ -171,14 +181,20 @@ static int check_args(const struct oci_seccomp_syscall *rule, size_t i, struct e
 		int op = seccomp_operator(arg->op);
 
 		if (arg->index > 5)
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].args[%zu].index: %u "
-					 "is above 5", i, k, arg->index);
+			return error_set(err, EINVAL,
+					 "linux.seccomp.syscalls[%zu].args[%zu].index: %u "
+					 "is above 5",
+					 i, k, arg->index);
 		if (op < 0)
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].args[%zu].op: "
-					 "unknown operator \"%s\"", i, k, arg->op ? arg->op : "");
+			return error_set(err, EINVAL,
+					 "linux.seccomp.syscalls[%zu].args[%zu].op: "
+					 "unknown operator \"%s\"",
+					 i, k, arg->op ? arg->op : "");
 		if (op != SCMP_CMP_MASKED_EQ && arg->value_two != 0)
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].args[%zu].valueTwo: "
-					 "only SCMP_CMP_MASKED_EQ has one", i, k);
+			return error_set(err, EINVAL,
+					 "linux.seccomp.syscalls[%zu].args[%zu].valueTwo: "
+					 "only SCMP_CMP_MASKED_EQ has one",
+					 i, k);
 	}
 	return 0;
 }
@@ -191,28 +207,33 @@ static int parse_rule(const struct oci_seccomp *oci, size_t i, struct seccomp_pr
 	int r = parse_action(rule->action, &rule->errno_ret, &p->actions[i], &why);
 
 	if (r == -ERANGE)
-		return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].errnoRet: %s (%s)", i, why,
-				 rule->action);
+		return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].errnoRet: %s (%s)", i,
+				 why, rule->action);
 	if (r < 0)
-		return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].action: unknown action \"%s\"",
-				 i, rule->action ? rule->action : "");
+		return error_set(err, EINVAL,
+				 "linux.seccomp.syscalls[%zu].action: unknown action \"%s\"", i,
+				 rule->action ? rule->action : "");
 	if (rule->names.len == 0)
-		return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].names: must name at least one",
-				 i);
+		return error_set(err, EINVAL,
+				 "linux.seccomp.syscalls[%zu].names: must name at least one", i);
 	for (size_t k = 0; k < rule->names.len; k++) {
 		if (!*rule->names.items[k])
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].names[%zu]: empty", i,
-					 k);
+			return error_set(err, EINVAL,
+					 "linux.seccomp.syscalls[%zu].names[%zu]: empty", i, k);
 		if (p->actions[i] == SCMP_ACT_NOTIFY && strcmp(rule->names.items[k], "write") == 0)
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].names[%zu]: write "
-					 "cannot have SCMP_ACT_NOTIFY: the listener is announced by it",
-					 i, k);
+			return error_set(
+				err, EINVAL,
+				"linux.seccomp.syscalls[%zu].names[%zu]: write "
+				"cannot have SCMP_ACT_NOTIFY: the listener is announced by it",
+				i, k);
 	}
 	if (p->actions[i] == SCMP_ACT_NOTIFY) {
 		p->notify = true;
 		if (!oci->listener_path || !*oci->listener_path)
-			return error_set(err, EINVAL, "linux.seccomp.syscalls[%zu].action: "
-					 "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath", i);
+			return error_set(err, EINVAL,
+					 "linux.seccomp.syscalls[%zu].action: "
+					 "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath",
+					 i);
 	}
 	return check_args(rule, i, err);
 }
@@ -227,7 +248,8 @@ int seccomp_profile_parse(const struct oci_seccomp *oci, struct seccomp_profile 
 		return error_set(err, E2BIG, "linux.seccomp.syscalls: more than %d", SYSCALLS_MAX);
 	if (oci->listener_metadata && *oci->listener_metadata &&
 	    !(oci->listener_path && *oci->listener_path))
-		return error_set(err, EINVAL, "linux.seccomp.listenerMetadata: there is no listenerPath");
+		return error_set(err, EINVAL,
+				 "linux.seccomp.listenerMetadata: there is no listenerPath");
 	p.actions = calloc(oci->syscalls_len + 1, sizeof(*p.actions));
 	if (!p.actions)
 		return error_oom(err);

@@ -19,9 +19,9 @@ struct seccomp_program {
 struct seccomp_profile {
 	const struct oci_seccomp *oci;
 	uint32_t default_action;
-	uint32_t *archs;   /* SCMP_ARCH_*, native first, each once; owned */
+	uint32_t *archs; /* SCMP_ARCH_*, native first, each once; owned */
 	size_t archs_len;
-	uint32_t *actions; /* of each of oci->syscalls; owned */
+	uint32_t *actions;  /* of each of oci->syscalls; owned */
 	unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
 	bool notify;
 };
@@ -40,11 +40,11 @@ int seccomp_program_make(const struct seccomp_profile *profile, struct seccomp_p
 #define SECCOMP_STUB_MAX(n) (1 + 10 * (n))
 /*
  * BPF that goes before the filter: ENOSYS for system calls newer than the profile, as runc does
- * since 1.0-rc93. A profile that denies by default with EPERM was written against the system calls of its
- * day; a C library that tries a newer one first (clone3, faccessat2 …) falls back to the old one on ENOSYS
- * but takes EPERM for an answer. "Newer" is a number above the greatest one that the profile names,
- * on that architecture. Only for SCMP_ACT_ERRNO by default: what was to be killed, trapped or traced still
- * is. Writes to insns and returns how many (0: none needed).
+ * since 1.0-rc93. A profile that denies by default with EPERM was written against the system calls
+ * of its day; a C library that tries a newer one first (clone3, faccessat2 …) falls back to the old
+ * one on ENOSYS but takes EPERM for an answer. "Newer" is a number above the greatest one that the
+ * profile names, on that architecture. Only for SCMP_ACT_ERRNO by default: what was to be killed,
+ * trapped or traced still is. Writes to insns and returns how many (0: none needed).
  */
 size_t seccomp_enosys_stub(const struct seccomp_profile *profile, struct sock_filter *insns);
 

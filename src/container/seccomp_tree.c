@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rewrites a compiled filter so that it does the same in fewer steps. On loading, the kernel runs the
- * filter once for every system call number, to know which are always allowed, and translates it to
- * machine code; libseccomp's programs make that 1.3 ms for a profile of the usual size, this form
- * a tenth of it.
+ * Rewrites a compiled filter so that it does the same in fewer steps. On loading, the kernel runs
+ * the filter once for every system call number, to know which are always allowed, and translates it
+ * to machine code; libseccomp's programs make that 1.3 ms for a profile of the usual size, this
+ * form a tenth of it.
  *
- * The way is partial evaluation: for one architecture and one number the filter is run with those two
- * known and the arguments unknown. Nearly always that ends in a result, which becomes a leaf; where an
- * argument is looked at, the instructions that depend on it are kept. Numbers between two constants
- * of the program cannot be told apart by it, so one of each interval stands for all. The leaves are
- * then put below a balanced tree of comparisons. What is met that is not understood here means
- * that the filter stays as it was.
+ * The way is partial evaluation: for one architecture and one number the filter is run with those
+ * two known and the arguments unknown. Nearly always that ends in a result, which becomes a leaf;
+ * where an argument is looked at, the instructions that depend on it are kept. Numbers between two
+ * constants of the program cannot be told apart by it, so one of each interval stands for all. The
+ * leaves are then put below a balanced tree of comparisons. What is met that is not understood here
+ * means that the filter stays as it was.
  */
 #include "container/seccomp_program.h"
 
@@ -19,14 +19,17 @@
 #include <string.h>
 
 #define X32_BIT UINT32_C(0x40000000)
-#define RESIDUE_MAX 96     /* instructions kept for one system call; beyond: the whole filter */
-#define JUMP_MAX 255       /* what the eight bits of a conditional jump reach */
+#define RESIDUE_MAX 96         /* instructions kept for one system call; beyond: the whole filter */
+#define JUMP_MAX 255           /* what the eight bits of a conditional jump reach */
 #define TO_ORIGINAL UINT32_MAX /* a jump to be made to the original filter, behind the tree */
 
 enum subject { SUBJECT_NUMBER, SUBJECT_ARCH, SUBJECT_UNKNOWN };
 
 /* What the accumulator holds. */
-struct accumulator { enum subject subject; uint32_t value; };
+struct accumulator {
+	enum subject subject;
+	uint32_t value;
+};
 
 struct rewriter {
 	const struct seccomp_program *in;
@@ -42,7 +45,10 @@ struct rewriter {
 };
 
 /* A run of numbers with one result, or with instructions of its own. */
-struct leaf { uint32_t first, result; bool residue; };
+struct leaf {
+	uint32_t first, result;
+	bool residue;
+};
 
 static int emit(struct rewriter *w, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
@@ -73,7 +79,8 @@ static bool is_branch(uint16_t code)
 	       code == (BPF_JMP | BPF_JGE | BPF_K) || code == (BPF_JMP | BPF_JSET | BPF_K);
 }
 
-/* Outcome of a branch on what is known: 0 or 1, or -ENOTSUP where one value cannot stand for the others. */
+/* Outcome of a branch on what is known: 0 or 1, or -ENOTSUP where one value cannot stand for the
+ * others. */
 static int decide(const struct rewriter *w, const struct sock_filter *i,
 		  const struct accumulator *a)
 {
@@ -120,7 +127,8 @@ static int follow(const struct rewriter *w, size_t *pc, struct accumulator *a)
 			if (taken < 0)
 				return taken;
 			*pc += (size_t)(taken ? i->jt : i->jf) + 1;
-		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K) && a->subject == SUBJECT_UNKNOWN) {
+		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K) &&
+			   a->subject == SUBJECT_UNKNOWN) {
 			return 0;
 		} else {
 			return -ENOTSUP;
@@ -129,7 +137,8 @@ static int follow(const struct rewriter *w, size_t *pc, struct accumulator *a)
 	return -ENOTSUP; /* ran off the end: not a filter that the kernel takes */
 }
 
-/* Writes what of the filter depends on arguments, from pc on, at most until out has end instructions. */
+/* Writes what of the filter depends on arguments, from pc on, at most until out has end
+ * instructions. */
 static int emit_residue(struct rewriter *w, size_t pc, struct accumulator a, size_t end)
 {
 	for (;;) {
@@ -270,7 +279,8 @@ static int emit_all(struct rewriter *w, struct leaf *leaves)
 	if (r < 0 || !w->uses_original)
 		return r;
 	for (size_t i = 0; i < w->out->len; i++)
-		if (w->out->insns[i].code == (BPF_JMP | BPF_JA) && w->out->insns[i].k == TO_ORIGINAL)
+		if (w->out->insns[i].code == (BPF_JMP | BPF_JA) &&
+		    w->out->insns[i].k == TO_ORIGINAL)
 			w->out->insns[i].k = (uint32_t)(w->out->len - i - 1);
 	if (w->in->len > BPF_MAXINSNS - w->out->len)
 		return -E2BIG;
@@ -313,8 +323,8 @@ static size_t audit_archs(const struct seccomp_profile *profile, uint32_t *archs
 
 	for (size_t i = 0; i < profile->archs_len; i++) {
 		/* The one SCMP_ARCH_* that is not an AUDIT_ARCH_*. */
-		uint32_t arch = profile->archs[i] == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 :
-								     profile->archs[i];
+		uint32_t arch =
+			profile->archs[i] == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : profile->archs[i];
 		bool known = false;
 
 		for (size_t k = 0; k < n; k++)

@@ -10,8 +10,8 @@
 #include "container/listener.h"
 #include "container/sync.h"
 
-/* After START: init's word is an error, a seccomp listener to fetch, or its end of the socket closed by
- * execve, which is success. */
+/* After START: init's word is an error, a seccomp listener to fetch, or its end of the socket
+ * closed by execve, which is success. */
 static int follow_exec(const struct container *c, const struct oci_spec *spec, int conn,
 		       struct error *err)
 {
@@ -21,7 +21,8 @@ static int follow_exec(const struct container *c, const struct oci_spec *spec, i
 		if (r <= 0)
 			return r;
 		if (r != SYNC_LISTENER)
-			return error_set(err, EPROTO, "unexpected message %d from the container", r);
+			return error_set(err, EPROTO, "unexpected message %d from the container",
+					 r);
 		r = listener_deliver(c, spec, c->pid, code, "creating", err);
 		if (r < 0)
 			return r;
@@ -44,8 +45,7 @@ int container_init_start(const struct container *c, const struct oci_spec *spec,
 int container_start(const struct container *c, const struct oci_spec *spec, int state_fd,
 		    struct error *err)
 {
-	_cleanup_close_ int conn =
-		unix_connect(state_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET);
+	_cleanup_close_ int conn = unix_connect(state_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET);
 	int r;
 
 	if (conn < 0)

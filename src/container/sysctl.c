@@ -18,18 +18,12 @@ static const struct {
 	const char *name;
 	enum oci_namespace_kind kind;
 } namespaced[] = {
-	{ "kernel/msgmax", OCI_NS_IPC },
-	{ "kernel/msgmnb", OCI_NS_IPC },
-	{ "kernel/msgmni", OCI_NS_IPC },
-	{ "kernel/sem", OCI_NS_IPC },
-	{ "kernel/shmall", OCI_NS_IPC },
-	{ "kernel/shmmax", OCI_NS_IPC },
-	{ "kernel/shmmni", OCI_NS_IPC },
-	{ "kernel/shm_rmid_forced", OCI_NS_IPC },
-	{ "fs/mqueue/", OCI_NS_IPC },
-	{ "net/", OCI_NS_NETWORK },
-	{ "kernel/hostname", OCI_NS_UTS },
-	{ "kernel/domainname", OCI_NS_UTS },
+	{ "kernel/msgmax", OCI_NS_IPC },   { "kernel/msgmnb", OCI_NS_IPC },
+	{ "kernel/msgmni", OCI_NS_IPC },   { "kernel/sem", OCI_NS_IPC },
+	{ "kernel/shmall", OCI_NS_IPC },   { "kernel/shmmax", OCI_NS_IPC },
+	{ "kernel/shmmni", OCI_NS_IPC },   { "kernel/shm_rmid_forced", OCI_NS_IPC },
+	{ "fs/mqueue/", OCI_NS_IPC },      { "net/", OCI_NS_NETWORK },
+	{ "kernel/hostname", OCI_NS_UTS }, { "kernel/domainname", OCI_NS_UTS },
 	{ "user/", OCI_NS_USER },
 };
 
@@ -62,7 +56,8 @@ static int make_path(const char *key, char *path, size_t size, struct error *err
 		size_t n = strcspn(part, "/");
 
 		if (n == 0 || (part[0] == '.' && (n == 1 || (n == 2 && part[1] == '.'))))
-			return error_set(err, EINVAL, "linux.sysctl.%s: not the name of a setting", key);
+			return error_set(err, EINVAL, "linux.sysctl.%s: not the name of a setting",
+					 key);
 		part += n;
 		if (!*part)
 			return 0;
@@ -75,7 +70,8 @@ static int namespace_of(const char *name)
 		const char *known = namespaced[i].name;
 		size_t len = strlen(known);
 
-		if (known[len - 1] == '/' ? strncmp(name, known, len) == 0 : strcmp(name, known) == 0)
+		if (known[len - 1] == '/' ? strncmp(name, known, len) == 0
+					  : strcmp(name, known) == 0)
 			return (int)namespaced[i].kind;
 	}
 	return -ENOENT;
@@ -129,17 +125,22 @@ int sysctl_check(const struct oci_spec *spec, struct error *err)
 			return r;
 		kind = namespace_of(name);
 		if (kind < 0)
-			return error_set(err, EINVAL, "linux.sysctl.%s: not of a namespace: it would "
-					 "change the host", kv->key);
+			return error_set(err, EINVAL,
+					 "linux.sysctl.%s: not of a namespace: it would "
+					 "change the host",
+					 kv->key);
 		if (shared[kind] < 0)
 			shared[kind] = is_shared(spec, (enum oci_namespace_kind)kind, err);
 		if (shared[kind] < 0)
 			return shared[kind];
 		if (shared[kind])
-			return error_set(err, EINVAL, "linux.sysctl.%s: the container shares the %s "
+			return error_set(err, EINVAL,
+					 "linux.sysctl.%s: the container shares the %s "
 					 "namespace of the host: it needs one of its own in "
-					 "linux.namespaces", kv->key, namespace_names[kind].word);
-		r = check_conflict(name, kv->key, kv->value, "kernel/hostname", spec->hostname, err);
+					 "linux.namespaces",
+					 kv->key, namespace_names[kind].word);
+		r = check_conflict(name, kv->key, kv->value, "kernel/hostname", spec->hostname,
+				   err);
 		if (r < 0)
 			return r;
 		r = check_conflict(name, kv->key, kv->value, "kernel/domainname", spec->domainname,
@@ -167,18 +168,21 @@ int sysctl_apply(int proc_fd, const struct key_values *sysctl, struct error *err
 			return r;
 		fd = path_open_strict(proc_fd, path, O_WRONLY);
 		if (fd == -ENOENT)
-			return error_set(err, ENOENT, "linux.sysctl.%s: the container's kernel and "
-					 "namespaces have no such setting", kv->key);
+			return error_set(err, ENOENT,
+					 "linux.sysctl.%s: the container's kernel and "
+					 "namespaces have no such setting",
+					 kv->key);
 		if (fd < 0)
 			return error_sys(err, -fd, "linux.sysctl.%s: open", kv->key);
-		/* In one write: the kernel takes each as a whole value (proc(5), sysctl_writes_strict). */
+		/* In one write: the kernel takes each as a whole value (proc(5),
+		 * sysctl_writes_strict). */
 		n = write(fd, value, strlen(value));
 		if (n < 0)
 			return error_sys(err, errno, "linux.sysctl.%s: set it to \"%s\"", kv->key,
 					 kv->value);
 		if ((size_t)n != strlen(value))
-			return error_set(err, EINVAL, "linux.sysctl.%s: \"%s\" is too long", kv->key,
-					 kv->value);
+			return error_set(err, EINVAL, "linux.sysctl.%s: \"%s\" is too long",
+					 kv->key, kv->value);
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 #pragma once
 /* linux.sysctl: only what is of a namespace that the container has for itself. Names are spelt as
  * sysctl.d(5) has it: the first separator, "." or "/", is the separator, and the other one is then
- * a "." within a name ("net.ipv4.conf.eth0/100.forwarding", "net/ipv4/conf/eth0.100/forwarding"). */
+ * a "." within a name ("net.ipv4.conf.eth0/100.forwarding", "net/ipv4/conf/eth0.100/forwarding").
+ */
 #include "base/error.h"
 #include "oci/spec.h"
 

@@ -19,7 +19,8 @@ static char *format_map(const struct oci_id_mappings *map)
 	*p = '\0';
 	for (size_t i = 0; i < map->len; i++)
 		p += snprintf(p, LINE_MAX_LEN, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
-			      map->items[i].container_id, map->items[i].host_id, map->items[i].size);
+			      map->items[i].container_id, map->items[i].host_id,
+			      map->items[i].size);
 	return text;
 }
 
@@ -88,8 +89,8 @@ static int write_one(pid_t pid, const char *file, const char *program,
 	return r < 0 ? error_sys(err, -r, "write %s", file) : 0;
 }
 
-int user_map_write(pid_t pid, const struct oci_id_mappings *uids, const struct oci_id_mappings *gids,
-		   struct error *err)
+int user_map_write(pid_t pid, const struct oci_id_mappings *uids,
+		   const struct oci_id_mappings *gids, struct error *err)
 {
 	bool privileged = geteuid() == 0;
 	int r;

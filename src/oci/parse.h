@@ -2,8 +2,8 @@
 #pragma once
 /* JSON → the plain structs of spec.h. Wrong types, ranges and words are refused by their JSON path
  * ("linux.resources.memory.limit: expected an integer"); unknown properties are ignored, as
- * runtime-spec "Extensibility" demands. null, and an empty string in a property of its own, count as
- * absent. Errors: -EINVAL; -EFBIG and -E2BIG past a limit; -ENOMEM. Safe in several threads. */
+ * runtime-spec "Extensibility" demands. null, and an empty string in a property of its own, count
+ * as absent. Errors: -EINVAL; -EFBIG and -E2BIG past a limit; -ENOMEM. Safe in several threads. */
 #include "base/error.h"
 #include "oci/spec.h"
 

@@ -37,7 +37,7 @@ static int read_namespaces(const struct json_at *at, struct arena *arena, void *
 		type = json_member(&element, "type");
 		if (linux_->namespaces[kind].present)
 			return json_error(&type, err, "duplicate namespace \"%s\"", entry.type);
-		linux_->namespaces[kind] = (struct oci_namespace){ true, entry.path };
+		linux_->namespaces[kind] = (struct oci_namespace){ true, entry.path, i };
 	}
 	return r;
 }

@@ -12,19 +12,46 @@
 
 #include "base/arena.h"
 
-struct opt_bool { bool set, value; };
-struct opt_i64 { bool set; int64_t value; };
-struct opt_u64 { bool set; uint64_t value; };
+struct opt_bool {
+	bool set, value;
+};
+struct opt_i64 {
+	bool set;
+	int64_t value;
+};
+struct opt_u64 {
+	bool set;
+	uint64_t value;
+};
 
-struct strv { char **items; size_t len; }; /* items[len] is NULL, so it can go to execve */
-struct key_value { char *key, *value; };
-struct key_values { struct key_value *items; size_t len; };
+struct strv {
+	char **items;
+	size_t len;
+}; /* items[len] is NULL, so it can go to execve */
+struct key_value {
+	char *key, *value;
+};
+struct key_values {
+	struct key_value *items;
+	size_t len;
+};
 
-struct oci_id_mapping { uint32_t container_id, host_id, size; };
-struct oci_id_mappings { struct oci_id_mapping *items; size_t len; };
+struct oci_id_mapping {
+	uint32_t container_id, host_id, size;
+};
+struct oci_id_mappings {
+	struct oci_id_mapping *items;
+	size_t len;
+};
 
-struct oci_rlimit { char *type; uint64_t hard, soft; };
-struct oci_rlimits { struct oci_rlimit *items; size_t len; };
+struct oci_rlimit {
+	char *type;
+	uint64_t hard, soft;
+};
+struct oci_rlimits {
+	struct oci_rlimit *items;
+	size_t len;
+};
 
 struct oci_capabilities {
 	struct strv bounding, effective, inheritable, permitted, ambient;
@@ -38,8 +65,13 @@ struct oci_scheduler { /* sched_setattr(2) */
 	uint64_t runtime, deadline, period; /* nanoseconds */
 };
 
-struct oci_io_priority { char *class; int64_t priority; };
-struct oci_cpu_affinity { char *initial, *final; }; /* cpuset lists */
+struct oci_io_priority {
+	char *class;
+	int64_t priority;
+};
+struct oci_cpu_affinity {
+	char *initial, *final;
+}; /* cpuset lists */
 
 struct oci_user {
 	uint32_t uid, gid;
@@ -51,7 +83,10 @@ struct oci_user {
 
 struct oci_process {
 	bool terminal;
-	struct { bool set; uint32_t height, width; } console_size;
+	struct {
+		bool set;
+		uint32_t height, width;
+	} console_size;
 	struct oci_user user;
 	struct strv args, env;
 	char *command_line; /* Windows only */
@@ -66,27 +101,56 @@ struct oci_process {
 	struct oci_cpu_affinity *exec_cpu_affinity;
 };
 
-struct oci_root { char *path; bool readonly; };
+struct oci_root {
+	char *path;
+	bool readonly;
+};
 
 struct oci_mount {
 	char *destination, *type, *source;
 	struct strv options;
 	struct oci_id_mappings uid_mappings, gid_mappings;
 };
-struct oci_mounts { struct oci_mount *items; size_t len; };
+struct oci_mounts {
+	struct oci_mount *items;
+	size_t len;
+};
 
-struct oci_hook { char *path; struct strv args, env; struct opt_i64 timeout; /* seconds, > 0 */ };
-struct oci_hook_list { struct oci_hook *items; size_t len; };
+struct oci_hook {
+	char *path;
+	struct strv args, env;
+	struct opt_i64 timeout; /* seconds, > 0 */
+};
+struct oci_hook_list {
+	struct oci_hook *items;
+	size_t len;
+};
 enum oci_hook_kind {
-	OCI_HOOK_PRESTART, OCI_HOOK_CREATE_RUNTIME, OCI_HOOK_CREATE_CONTAINER,
-	OCI_HOOK_START_CONTAINER, OCI_HOOK_POSTSTART, OCI_HOOK_POSTSTOP, OCI_HOOK_KINDS
+	OCI_HOOK_PRESTART,
+	OCI_HOOK_CREATE_RUNTIME,
+	OCI_HOOK_CREATE_CONTAINER,
+	OCI_HOOK_START_CONTAINER,
+	OCI_HOOK_POSTSTART,
+	OCI_HOOK_POSTSTOP,
+	OCI_HOOK_KINDS
 };
 
 enum oci_namespace_kind {
-	OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_MOUNT, OCI_NS_IPC, OCI_NS_UTS, OCI_NS_USER,
-	OCI_NS_CGROUP, OCI_NS_TIME, OCI_NS_KINDS
+	OCI_NS_PID,
+	OCI_NS_NETWORK,
+	OCI_NS_MOUNT,
+	OCI_NS_IPC,
+	OCI_NS_UTS,
+	OCI_NS_USER,
+	OCI_NS_CGROUP,
+	OCI_NS_TIME,
+	OCI_NS_KINDS
 };
-struct oci_namespace { bool present; char *path; }; /* path NULL: a new one */
+struct oci_namespace {
+	bool present;
+	char *path;   /* NULL: a new one */
+	size_t index; /* in linux.namespaces, for messages */
+};
 
 struct oci_device {
 	char *path, *type; /* "c" "b" "u" "p" */
@@ -94,20 +158,35 @@ struct oci_device {
 	struct opt_u64 file_mode;
 	struct opt_u64 uid, gid;
 };
-struct oci_devices { struct oci_device *items; size_t len; };
+struct oci_devices {
+	struct oci_device *items;
+	size_t len;
+};
 
-struct oci_net_device { char *host_name, *name; }; /* name NULL: keep the host's */
-struct oci_net_devices { struct oci_net_device *items; size_t len; };
+struct oci_net_device {
+	char *host_name, *name;
+}; /* name NULL: keep the host's */
+struct oci_net_devices {
+	struct oci_net_device *items;
+	size_t len;
+};
 
-struct oci_time_offset { bool set; int64_t secs; uint32_t nanosecs; };
+struct oci_time_offset {
+	bool set;
+	int64_t secs;
+	uint32_t nanosecs;
+};
 
 struct oci_device_rule {
 	bool allow;
-	char *type; /* "a" "c" "b"; NULL is "a" */
+	char *type;                  /* "a" "c" "b"; NULL is "a" */
 	struct opt_i64 major, minor; /* unset or -1: any */
-	char *access; /* of "rwm"; NULL is all */
+	char *access;                /* of "rwm"; NULL is all */
 };
-struct oci_device_rules { struct oci_device_rule *items; size_t len; };
+struct oci_device_rules {
+	struct oci_device_rule *items;
+	size_t len;
+};
 
 struct oci_memory {
 	struct opt_i64 limit, reservation, swap, kernel, kernel_tcp; /* bytes, -1 unlimited */
@@ -125,10 +204,22 @@ struct oci_cpu {
 	struct opt_i64 idle;
 };
 
-struct oci_weight_device { int64_t major, minor; struct opt_u64 weight, leaf_weight; };
-struct oci_weight_devices { struct oci_weight_device *items; size_t len; };
-struct oci_throttle_device { int64_t major, minor; uint64_t rate; };
-struct oci_throttle_devices { struct oci_throttle_device *items; size_t len; };
+struct oci_weight_device {
+	int64_t major, minor;
+	struct opt_u64 weight, leaf_weight;
+};
+struct oci_weight_devices {
+	struct oci_weight_device *items;
+	size_t len;
+};
+struct oci_throttle_device {
+	int64_t major, minor;
+	uint64_t rate;
+};
+struct oci_throttle_devices {
+	struct oci_throttle_device *items;
+	size_t len;
+};
 
 struct oci_block_io {
 	struct opt_u64 weight, leaf_weight;
@@ -137,11 +228,26 @@ struct oci_block_io {
 		throttle_write_iops;
 };
 
-struct oci_hugepage_limit { char *page_size; uint64_t limit; };
-struct oci_hugepage_limits { struct oci_hugepage_limit *items; size_t len; };
-struct oci_rdma_limit { char *device; struct opt_u64 hca_handles, hca_objects; };
-struct oci_rdma_limits { struct oci_rdma_limit *items; size_t len; };
-struct oci_if_priority { char *name; uint32_t priority; };
+struct oci_hugepage_limit {
+	char *page_size;
+	uint64_t limit;
+};
+struct oci_hugepage_limits {
+	struct oci_hugepage_limit *items;
+	size_t len;
+};
+struct oci_rdma_limit {
+	char *device;
+	struct opt_u64 hca_handles, hca_objects;
+};
+struct oci_rdma_limits {
+	struct oci_rdma_limit *items;
+	size_t len;
+};
+struct oci_if_priority {
+	char *name;
+	uint32_t priority;
+};
 struct oci_network {
 	struct opt_u64 class_id;
 	struct oci_if_priority *priorities;
@@ -160,7 +266,11 @@ struct oci_resources {
 	struct key_values unified; /* cgroup v2 file → content */
 };
 
-struct oci_seccomp_arg { uint32_t index; uint64_t value, value_two; char *op; };
+struct oci_seccomp_arg {
+	uint32_t index;
+	uint64_t value, value_two;
+	char *op;
+};
 struct oci_seccomp_syscall {
 	struct strv names;
 	char *action;
@@ -183,8 +293,14 @@ struct oci_intel_rdt {
 	bool enable_monitoring, enable_cmt, enable_mbm;
 };
 
-struct oci_memory_policy { char *mode, *nodes; struct strv flags; };
-struct oci_personality { char *domain; struct strv flags; };
+struct oci_memory_policy {
+	char *mode, *nodes;
+	struct strv flags;
+};
+struct oci_personality {
+	char *domain;
+	struct strv flags;
+};
 
 struct oci_linux {
 	struct oci_namespace namespaces[OCI_NS_KINDS];
@@ -204,7 +320,10 @@ struct oci_linux {
 	struct oci_time_offset time_offset_monotonic, time_offset_boottime;
 };
 
-struct oci_vm_iomem { uint64_t first_gfn, first_mfn, nr_mfns; bool has_first_gfn; };
+struct oci_vm_iomem {
+	uint64_t first_gfn, first_mfn, nr_mfns;
+	bool has_first_gfn;
+};
 struct oci_vm { /* parsed and kept for hyperv isolation */
 	char *hypervisor_path;
 	struct strv hypervisor_parameters;

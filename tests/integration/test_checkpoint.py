@@ -461,3 +461,18 @@ def test_checkpoint_twice(runtime, bundle, images, work, criu):
     at = last(again.out)
     third = restore(runtime, b, work / "second", cid=c.id)
     goes_on(third, at)
+
+
+@pytest.mark.peer_lacks("layerFolders")
+def test_root_of_layers(runtime, bundle, images, work, template, criu):
+    b = bundle()
+    shutil.rmtree(b.rootfs)
+    del b.spec["root"]
+    (work / "scratch").mkdir()
+    b.spec["windows"] = {"layerFolders": [str(template), str(work / "scratch")]}
+    c = runtime.start(b.sh(f"echo kept >/kept; {COUNTER}"))
+    c.until_output("^3\n")
+    dump(c, images)
+    again = restore(runtime, b, images)
+    until(lambda: last(again.out) > 3)
+    assert again.exec("cat", "/kept").out == "kept\n"

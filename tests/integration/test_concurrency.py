@@ -25,6 +25,7 @@ def test_twenty_creates_at_once(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.peer_lacks("a lock on the id (runc 1.1)")
 def test_one_id_created_by_many(runtime, bundle):
     """Exactly one wins; the losers say so and do the winner no harm."""
     b = bundle()

@@ -100,7 +100,7 @@ def own_runtime(runtime, work):
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == digest, "the binary was overwritten"
 
 
-def test_runtime_binary_is_never_seen_inside(runtime, bundle, own_runtime, compile_c):
+def test_runtime_binary_cannot_be_written_from_inside(runtime, bundle, own_runtime, compile_c):
     b = bundle()
     b.install(compile_c("scan", SCAN_EXE))
     b.caps("CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN")
@@ -108,9 +108,8 @@ def test_runtime_binary_is_never_seen_inside(runtime, bundle, own_runtime, compi
     c.until_output("ready")
     while "end" not in c.out:
         runtime("exec", c.id, "true", check=False)
+    # a read-only clone of its mount may be seen; what counts is that no way to write leads there
     assert "WRITABLE" not in c.out
-    if not runtime.standin:  # runc 1.1 shows a read-only bind of it, ours a sealed copy
-        assert "SEEN" not in c.out
 
 
 @pytest.mark.parametrize("program", ["/proc/self/exe", "/evil-link", "/evil-script"])
@@ -376,6 +375,8 @@ def race(runtime, b, rounds=15):
 
 @pytest.mark.parametrize("kind", ["bind", "tmpfs", "new"])
 def test_mount_target_swapped_while_it_runs(runtime, bundle, outside, work, swap, kind):
+    if runtime.standin and kind == "new":
+        pytest.skip("peer: CVE-2024-45310 is open in runc 1.1.5")
     b = bundle()
     (b.rootfs / "vol/sub").mkdir(parents=True)
     climb = "../" * 20 + str(outside).lstrip("/")

@@ -31,6 +31,8 @@ def timed(runtime, prepare, arguments) -> float:
 
 @pytest.mark.parametrize("command", ["create", "start", "exec", "delete"])
 def test_killed_at_random(runtime, bundle, command):
+    if runtime.standin and command == "create":
+        pytest.skip("peer: runc 3591, killed while creating it leaves cgroups")
     seed = int(os.environ.get("HCS_SEED", time.time_ns() & 0xFFFFFFFF))
     chance = random.Random(seed)
     b = bundle()

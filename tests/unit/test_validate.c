@@ -25,7 +25,8 @@ static json_t *merged(json_t *target, json_t *patch)
 		json_decref(target);
 		target = json_object();
 	}
-	json_object_foreach(patch, key, value) {
+	json_object_foreach(patch, key, value)
+	{
 		json_t *old = json_object_get(target, key);
 
 		if (json_is_null(value))

@@ -6,7 +6,8 @@
 #include "container/cgroup/private.h"
 
 /* What a spec says to one controller: the first property that demands something of it, or NULL; and
- * whether anything is said at all (a limit of -1 says something, but a missing controller obeys). */
+ * whether anything is said at all (a limit of -1 says something, but a missing controller obeys).
+ */
 struct demand {
 	const char *property;
 	bool given;
@@ -26,7 +27,8 @@ static struct demand demand_memory(const struct oci_resources *res)
 	if (!m)
 		return d;
 	DEMAND(m->limit.set && m->limit.value > 0, "linux.resources.memory.limit");
-	DEMAND(m->reservation.set && m->reservation.value > 0, "linux.resources.memory.reservation");
+	DEMAND(m->reservation.set && m->reservation.value > 0,
+	       "linux.resources.memory.reservation");
 	DEMAND(m->swap.set && m->swap.value > 0, "linux.resources.memory.swap");
 	DEMAND(m->kernel.set && m->kernel.value > 0, "linux.resources.memory.kernel");
 	DEMAND(m->kernel_tcp.set && m->kernel_tcp.value > 0, "linux.resources.memory.kernelTCP");
@@ -84,7 +86,8 @@ static struct demand demand_io(const struct oci_resources *res)
 	if (!io)
 		return d;
 	DEMAND(io->weight.set && io->weight.value > 0, "linux.resources.blockIO.weight");
-	DEMAND(io->leaf_weight.set && io->leaf_weight.value > 0, "linux.resources.blockIO.leafWeight");
+	DEMAND(io->leaf_weight.set && io->leaf_weight.value > 0,
+	       "linux.resources.blockIO.leafWeight");
 	DEMAND(io->weight_device.len, "linux.resources.blockIO.weightDevice");
 	DEMAND(io->throttle_read_bps.len, "linux.resources.blockIO.throttleReadBpsDevice");
 	DEMAND(io->throttle_write_bps.len, "linux.resources.blockIO.throttleWriteBpsDevice");
@@ -172,7 +175,8 @@ static struct hierarchy *find_for(const struct cgroup *cg, const struct control 
 	return h && (h->v2 ? c->v2 : c->v1) ? h : NULL;
 }
 
-/* Controller a unified key belongs to: the part before the dot; 0 for cgroup.* and pressure files. */
+/* Controller a unified key belongs to: the part before the dot; 0 for cgroup.* and pressure files.
+ */
 static unsigned unified_controller(const char *key)
 {
 	const char *dot = strchr(key, '.');
@@ -205,12 +209,12 @@ static int refuse(const struct cgroup *cg, const struct control *c, const char *
 		return error_set(err, EOPNOTSUPP, "%s: the container has no cgroup on cgroup2 here",
 				 property);
 	if (v2 && (v2->refused & c->controller))
-		return error_sys(err, v2->refused_errno,
-				 "%s: cannot enable the %s controller in %s%s", property,
-				 controller_name(c->controller, true), v2->refused_at,
-				 v2->refused_errno == EBUSY
-					 ? " (a cgroup with processes of its own cannot share it out)"
-					 : "");
+		return error_sys(
+			err, v2->refused_errno, "%s: cannot enable the %s controller in %s%s",
+			property, controller_name(c->controller, true), v2->refused_at,
+			v2->refused_errno == EBUSY
+				? " (a cgroup with processes of its own cannot share it out)"
+				: "");
 	return error_set(err, EOPNOTSUPP, "%s: the %s controller is not available%s", property,
 			 controller_name(c->controller, cg->unified),
 			 cg->rootless ? " to this user" : " on this host");
@@ -226,11 +230,12 @@ static int check_unified(const struct cgroup *cg, const struct oci_resources *re
 		unsigned bit = unified_controller(key);
 
 		if (bit && !(v2->controllers & bit))
-			return error_set(err, EOPNOTSUPP,
-					 "linux.resources.unified[\"%s\"]: the %s controller is not on "
-					 "cgroup2 here%s",
-					 key, controller_name(bit, true),
-					 cgroup_find(cg, bit) ? " but on cgroup v1" : "");
+			return error_set(
+				err, EOPNOTSUPP,
+				"linux.resources.unified[\"%s\"]: the %s controller is not on "
+				"cgroup2 here%s",
+				key, controller_name(bit, true),
+				cgroup_find(cg, bit) ? " but on cgroup v1" : "");
 	}
 	return 0;
 }

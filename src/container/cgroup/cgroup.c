@@ -134,8 +134,8 @@ static bool has_dotdot(const char *path)
 	return false;
 }
 
-/* Where an ordinary user may make cgroups on v2: beside its own, whose processes keep it from having
- * controllers below. Elsewhere: the root of every hierarchy. */
+/* Where an ordinary user may make cgroups on v2: beside its own, whose processes keep it from
+ * having controllers below. Elsewhere: the root of every hierarchy. */
 static char *default_parent(const struct cgroup *cg)
 {
 	const struct hierarchy *v2 = cgroup_find_v2(cg);
@@ -156,7 +156,8 @@ static int plan_cgroupfs(struct cgroup *cg, const struct cgroup_options *o, stru
 	bool given = o->path && *o->path;
 
 	if (given && has_dotdot(o->path))
-		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' must not contain '..'", o->path);
+		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' must not contain '..'",
+				 o->path);
 	parent = given && o->path[0] == '/' ? strdup("") : default_parent(cg);
 	if (!parent || asprintf(&joined, "%s/%s", parent, given ? o->path : o->id) < 0) {
 		joined = NULL;
@@ -183,7 +184,8 @@ static int plan_systemd(struct cgroup *cg, const struct cgroup_options *o, struc
 	if (r == -ENOMEM)
 		return error_oom(err);
 	if (r < 0)
-		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' is no slice name", cg->slice);
+		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' is no slice name",
+				 cg->slice);
 	if (asprintf(&path, "%s/%s", slice_path, cg->scope) < 0) {
 		path = NULL;
 		return error_oom(err);
@@ -216,6 +218,15 @@ static void read_v2_controllers(struct cgroup *cg)
 	}
 	if (read_text(AT_FDCWD, file, list, sizeof(list)) > 0)
 		h->controllers = controllers_from_list(list);
+}
+
+static unsigned v1_controllers(const struct cgroup *cg)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < cg->n; i++)
+		bits |= cg->h[i].v2 ? 0 : cg->h[i].controllers;
+	return bits;
 }
 
 static int make_list(struct cgroup *cg)
@@ -256,7 +267,8 @@ int cgroup_plan(const struct cgroup_options *options, const struct oci_resources
 	if (!cg->id)
 		return error_oom(err);
 	/* Beside v1, three system calls are saved where nobody asks for what v1 has not. */
-	if (cg->unified || (cgroup_wanted(resources) & ~0u) != 0)
+	if (cg->unified || (cgroup_wanted(resources) & ~v1_controllers(cg)) ||
+	    (resources && resources->unified.len > 0))
 		read_v2_controllers(cg);
 	if (cg->manager == CGROUP_SYSTEMD)
 		r = plan_systemd(cg, options, err);
@@ -419,6 +431,20 @@ size_t cgroup_hierarchies(const struct cgroup *cg, const struct cgroup_hierarchy
 
 /* --- making --- */
 
+int cgroup_create_v2(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cg->n; i++) {
+		if (cg->manager != CGROUP_CGROUPFS || !cg->h[i].v2)
+			continue;
+		r = hierarchy_make(cg, &cg->h[i], resources, err);
+		if (r < 0)
+			hierarchy_unmake(&cg->h[i]);
+	}
+	return r;
+}
+
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
 {
 	int r = 0;
@@ -444,9 +470,10 @@ int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, stru
 	int r;
 
 	if (cg->manager == CGROUP_DISABLED)
-		return error_set(err, EOPNOTSUPP,
-				 "the container has no cgroup of its own (cgroup manager disabled): "
-				 "it has no limits to update");
+		return error_set(
+			err, EOPNOTSUPP,
+			"the container has no cgroup of its own (cgroup manager disabled): "
+			"it has no limits to update");
 	cgroup_note_absent(cg);
 	journal = journal_new();
 	if (!journal)

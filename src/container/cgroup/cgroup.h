@@ -15,18 +15,20 @@ struct cgroup; /* opaque; made by cgroup_plan or cgroup_load, freed by cgroup_fr
 
 struct cgroup_options {
 	enum cgroup_manager manager;
-	const char *path; /* linux.cgroupsPath: absolute, relative, or slice:prefix:name; may be NULL */
-	const char *id;   /* of the container: default path and scope name */
+	const char *
+		path; /* linux.cgroupsPath: absolute, relative, or slice:prefix:name; may be NULL */
+	const char *id;              /* of the container: default path and scope name */
 	const struct oci_spec *spec; /* annotations for systemd properties */
-	bool rootless;    /* no rights are expected: what cannot be made is left out, unless a limit asks for it */
+	bool rootless; /* no rights are expected: what cannot be made is left out, unless a limit
+			  asks for it */
 };
 
 /* Finds the hierarchies and works out paths; makes nothing. Refuses by JSON path a path with "..",
  * a slice name that is none, and resources that no controller here can honour. */
 int cgroup_plan(const struct cgroup_options *options, const struct oci_resources *resources,
 		struct cgroup **ret, struct error *err);
-/* The same from what a state file kept: manager, cgroup_path() and cgroup_scope(). subpath: below it, for
- * `exec --cgroup` (may be NULL; "controller:path" on v1 as runc has it). */
+/* The same from what a state file kept: manager, cgroup_path() and cgroup_scope(). subpath: below
+ * it, for `exec --cgroup` (may be NULL; "controller:path" on v1 as runc has it). */
 int cgroup_load(enum cgroup_manager manager, const char *path, const char *scope,
 		const char *subpath, struct cgroup **ret, struct error *err);
 enum cgroup_manager cgroup_get_manager(const struct cgroup *cg);
@@ -39,8 +41,11 @@ const char *cgroup_scope(const struct cgroup *cg);
  * the scope needs a process, see cgroup_attach. An existing cgroup with processes in it is refused
  * (-EBUSY), an existing empty one is used. Undoes what it made when it fails. */
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
-/* After cgroup_create: nothing could be made (an ordinary user without delegated cgroups), and there is nothing to
- * store, join or remove. */
+/* Only the cgroup2 directory, for cgroup_clone_fd: v1 directories can be made while the child is
+ * already at work. cgroup_create makes the rest. */
+int cgroup_create_v2(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
+/* After cgroup_create: nothing could be made (an ordinary user without delegated cgroups), and
+ * there is nothing to store, join or remove. */
 bool cgroup_is_absent(const struct cgroup *cg);
 /* A directory for CLONE_INTO_CGROUP, or -1 where there is no cgroup2 or systemd makes it later.
  * Borrowed. Pure v2 and v2 beside v1: cgroup_enter is needed either way and does what is left. */
@@ -48,8 +53,8 @@ int cgroup_clone_fd(struct cgroup *cg);
 /* To be told when the clone with it failed and was done without: cgroup_attach does it then. */
 void cgroup_clone_failed(struct cgroup *cg);
 /* For exec, after cgroup_load: on cgroup2 a container that made cgroups of its own (systemd, nested
- * engines) has init in one of them and takes no process itself (EBUSY). From here on cg's v2 side is where
- * init is, if that is below. init: pid in the caller's namespace. */
+ * engines) has init in one of them and takes no process itself (EBUSY). From here on cg's v2 side
+ * is where init is, if that is below. init: pid in the caller's namespace. */
 int cgroup_follow(struct cgroup *cg, pid_t init, struct error *err);
 /* Opens what cgroup_enter needs, in the parent before the clone. */
 int cgroup_open_enter(struct cgroup *cg, struct error *err);
@@ -61,8 +66,8 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, const struct oci_resources *reso
  * opened before. That way the kernel takes no cgroup_threadgroup_rwsem, whose first
  * writer waits for an RCU grace period (5–16 ms). All but the memory controller. */
 int cgroup_enter(struct cgroup *cg, struct error *err);
-/* In the child, last of all before it waits for start: joins the memory hierarchy, so that setting up
- * is not charged (a 512 KiB limit must do). On v2 nothing. */
+/* In the child, last of all before it waits for start: joins the memory hierarchy, so that setting
+ * up is not charged (a 512 KiB limit must do). On v2 nothing. */
 int cgroup_enter_memory(struct cgroup *cg, struct error *err);
 /* From the parent, when the child is ready: v2 limits too small to set up in (memory.max below
  * 16 MiB) are written now. */
@@ -80,11 +85,11 @@ size_t cgroup_hierarchies(const struct cgroup *cg, const struct cgroup_hierarchy
 /* Pure v2: the container's mount is cgroup2 itself. */
 bool cgroup_is_unified(const struct cgroup *cg);
 
-/* Changes limits of a running container; fields not set stay. In an order that kernel accepts (memory and
- * swap, quota and period); undone when a later one fails, as far as possible. */
+/* Changes limits of a running container; fields not set stay. In an order that kernel accepts
+ * (memory and swap, quota and period); undone when a later one fails, as far as possible. */
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
-/* Freezes or thaws and waits until it is so (by inotify/poll on events, with a limit; never a sleep loop
- * where the kernel notifies). */
+/* Freezes or thaws and waits until it is so (by inotify/poll on events, with a limit; never a sleep
+ * loop where the kernel notifies). */
 int cgroup_freeze(struct cgroup *cg, struct error *err);
 int cgroup_thaw(struct cgroup *cg, struct error *err);
 /* 1 frozen (or freezing), 0 not or no such cgroup. */

@@ -13,9 +13,9 @@ uint64_t convert_shares_to_weight(uint64_t shares)
 		return 1;
 	if (shares >= 262144)
 		return 10000;
-	/* A parabola in log-log space through (2,1), (1024,100) and (262144,10000): with l = log2(shares)
-	 * the three points give log10(weight) = (l² + 125 l) / 612 − 7/34. The straight line used
-	 * earlier made 1024, everyone's default, 39 instead of 100. */
+	/* A parabola in log-log space through (2,1), (1024,100) and (262144,10000): with l =
+	 * log2(shares) the three points give log10(weight) = (l² + 125 l) / 612 − 7/34. The
+	 * straight line used earlier made 1024, everyone's default, 39 instead of 100. */
 	l = log2((double)shares);
 	return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
 }

@@ -113,8 +113,9 @@ static int remove_below(int top_fd)
 		}
 		/* Empty of cgroups: what keeps it now are processes. */
 		trail.len--;
-		r = unlinkat(fd, trail.names[trail.len], AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno
-											       : 0;
+		r = unlinkat(fd, trail.names[trail.len], AT_REMOVEDIR) < 0 && errno != ENOENT
+			    ? -errno
+			    : 0;
 		free(trail.names[trail.len]);
 		if (r < 0)
 			return r;
@@ -232,7 +233,8 @@ static int destroy_error(struct hierarchy *h, int r, struct error *err)
 	free(list.items);
 	if (n == 0)
 		return error_sys(err, EBUSY, "cannot remove cgroup %s", h->dir);
-	return error_set(err, EBUSY, "cannot remove cgroup %s: %zu processes are still in it (pid %d%s)",
+	return error_set(err, EBUSY,
+			 "cannot remove cgroup %s: %zu processes are still in it (pid %d%s)",
 			 h->dir, n, first, n > 1 ? " and others" : "");
 }
 
@@ -254,7 +256,8 @@ int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct error *err)
 		h->dir_fd = close_fd(h->dir_fd);
 		r = remove_waiting(cg, h, end);
 		/* An ordinary user cannot have made it. */
-		if (r < 0 && !((r == -EACCES || r == -EPERM || r == -EROFS) && cg->rootless) && !failed) {
+		if (r < 0 && !((r == -EACCES || r == -EPERM || r == -EROFS) && cg->rootless) &&
+		    !failed) {
 			failed = h;
 			result = r;
 		}

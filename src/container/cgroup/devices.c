@@ -10,8 +10,7 @@
 #define RULES_MAX 65536
 
 static const struct device_rule default_rules[] = {
-	{ true, 'c', -1, -1, DEVICE_MKNOD },
-	{ true, 'b', -1, -1, DEVICE_MKNOD },
+	{ true, 'c', -1, -1, DEVICE_MKNOD }, { true, 'b', -1, -1, DEVICE_MKNOD },
 	{ true, 'c', 1, 3, DEVICE_ALL },    /* null */
 	{ true, 'c', 1, 5, DEVICE_ALL },    /* zero */
 	{ true, 'c', 1, 7, DEVICE_ALL },    /* full */
@@ -38,7 +37,8 @@ const char *device_rule_text(const struct device_rule *rule, char *buf)
 	if (rule->minor >= 0)
 		(void)snprintf(minor, sizeof(minor), "%" PRId64, rule->minor);
 	(void)snprintf(buf, DEVICE_TEXT_MAX, "%c %s:%s %s%s%s", rule->type, major, minor,
-		       rule->access & DEVICE_READ ? "r" : "", rule->access & DEVICE_WRITE ? "w" : "",
+		       rule->access & DEVICE_READ ? "r" : "",
+		       rule->access & DEVICE_WRITE ? "w" : "",
 		       rule->access & DEVICE_MKNOD ? "m" : "");
 	return buf;
 }
@@ -61,20 +61,24 @@ static int convert_rule(const struct oci_device_rule *from, size_t i, struct dev
 	};
 	if (type[1] || !strchr("abc", to->type))
 		return error_set(err, EINVAL,
-				 "linux.resources.devices[%zu].type: '%s' is none of a, b, c", i, type);
+				 "linux.resources.devices[%zu].type: '%s' is none of a, b, c", i,
+				 type);
 	if (!from->access || !*from->access)
 		to->access = DEVICE_ALL;
 	for (const char *a = from->access; a && *a; a++) {
 		if (*a != 'r' && *a != 'w' && *a != 'm')
-			return error_set(err, EINVAL,
-					 "linux.resources.devices[%zu].access: '%s' is not of r, w, m", i,
-					 from->access);
+			return error_set(
+				err, EINVAL,
+				"linux.resources.devices[%zu].access: '%s' is not of r, w, m", i,
+				from->access);
 		to->access |= *a == 'r' ? DEVICE_READ : *a == 'w' ? DEVICE_WRITE : DEVICE_MKNOD;
 	}
 	/* dev_t of the kernel: 12 and 20 bits. */
 	if (to->major >= 1 << 12 || to->minor >= 1 << 20)
-		return error_set(err, ERANGE, "linux.resources.devices[%zu]: there is no device %" PRId64
-				 ":%" PRId64, i, to->major, to->minor);
+		return error_set(err, ERANGE,
+				 "linux.resources.devices[%zu]: there is no device %" PRId64
+				 ":%" PRId64,
+				 i, to->major, to->minor);
 	return 0;
 }
 
@@ -84,7 +88,8 @@ int device_list_build(const struct oci_device_rules *rules, struct device_list *
 	_cleanup_device_list_ struct device_list list = { 0 };
 
 	if (rules->len > RULES_MAX)
-		return error_set(err, E2BIG, "linux.resources.devices: more than %d rules", RULES_MAX);
+		return error_set(err, E2BIG, "linux.resources.devices: more than %d rules",
+				 RULES_MAX);
 	list.items = calloc(rules->len + ARRAY_SIZE(default_rules), sizeof(*list.items));
 	if (!list.items)
 		return error_oom(err);
@@ -205,11 +210,12 @@ int device_policy_build(const struct oci_device_rules *rules, struct device_poli
 		if (policy_step(&p, &list.items[i]))
 			continue;
 		device_list_done(&p.exceptions);
-		return error_set(err, EOPNOTSUPP,
-				 "linux.resources.devices[%zu]: '%s %s' cuts a hole into a wider rule, "
-				 "which cgroup v1 cannot hold", i,
-				 list.items[i].allow ? "allow" : "deny",
-				 device_rule_text(&list.items[i], text));
+		return error_set(
+			err, EOPNOTSUPP,
+			"linux.resources.devices[%zu]: '%s %s' cuts a hole into a wider rule, "
+			"which cgroup v1 cannot hold",
+			i, list.items[i].allow ? "allow" : "deny",
+			device_rule_text(&list.items[i], text));
 	}
 	*ret = p;
 	return 0;
@@ -254,9 +260,11 @@ static int write_rule(struct rule_files *f, bool allow, const char *text, struct
 	if (r == 0 && (*fd < 0 || write(*fd, text, strlen(text)) < 0))
 		r = -errno;
 	if (r == -EPERM)
-		return error_set(err, EPERM,
-				 "linux.resources.devices: '%s' in %s of %s: the cgroup above does not "
-				 "allow it", text, file, f->t->h->dir);
+		return error_set(
+			err, EPERM,
+			"linux.resources.devices: '%s' in %s of %s: the cgroup above does not "
+			"allow it",
+			text, file, f->t->h->dir);
 	return r < 0 ? target_error(f->t, "linux.resources.devices", file, text, r, err) : 0;
 }
 

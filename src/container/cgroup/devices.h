@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Device access as the spec gives it: an ordered list, the last matching rule decides, and nothing is
- * allowed that no rule allows. The devices every container needs (runtime-spec "Default
+ * Device access as the spec gives it: an ordered list, the last matching rule decides, and nothing
+ * is allowed that no rule allows. The devices every container needs (runtime-spec "Default
  * Devices") and making nodes without opening them are allowed after all other rules.
  */
 #include <linux/bpf.h>
@@ -17,9 +17,9 @@ enum device_access { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4, DEVICE
 
 struct device_rule {
 	bool allow;
-	char type;             /* 'a', 'b', 'c' */
-	int64_t major, minor;  /* -1: any */
-	unsigned access;       /* of enum device_access */
+	char type;            /* 'a', 'b', 'c' */
+	int64_t major, minor; /* -1: any */
+	unsigned access;      /* of enum device_access */
 };
 
 struct device_list {
@@ -49,7 +49,8 @@ int device_policy_build(const struct oci_device_rules *rules, struct device_poli
 #define DEVICE_TEXT_MAX 64
 const char *device_rule_text(const struct device_rule *rule, char *buf);
 
-/* The eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE) for the list: caller frees *ret. 0 or -ENOMEM, -E2BIG. */
+/* The eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE) for the list: caller frees *ret. 0 or -ENOMEM,
+ * -E2BIG. */
 int device_list_compile(const struct device_list *list, struct bpf_insn **ret, size_t *ret_len);
 
 #define _cleanup_device_list_ _cleanup_(device_list_done)

@@ -11,8 +11,15 @@
 #define PROGRAMS_MAX 64 /* BPF_CGROUP_MAX_PROGS */
 
 /* Registers of the program. */
-enum { RESULT = BPF_REG_0, CONTEXT = BPF_REG_1, TYPE = BPF_REG_2, ACCESS = BPF_REG_3,
-       MAJOR = BPF_REG_4, MINOR = BPF_REG_5, SCRATCH = BPF_REG_6 };
+enum {
+	RESULT = BPF_REG_0,
+	CONTEXT = BPF_REG_1,
+	TYPE = BPF_REG_2,
+	ACCESS = BPF_REG_3,
+	MAJOR = BPF_REG_4,
+	MINOR = BPF_REG_5,
+	SCRATCH = BPF_REG_6
+};
 
 struct program {
 	struct bpf_insn *insns;
@@ -41,8 +48,8 @@ static void emit_return(struct program *p, bool allow)
 	emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* One rule: falls through to the next rule where it does not decide. ACCESS holds what is asked and not
- * yet granted by a later rule. Returns whether the program can get past it. */
+/* One rule: falls through to the next rule where it does not decide. ACCESS holds what is asked and
+ * not yet granted by a later rule. Returns whether the program can get past it. */
 static bool emit_rule(struct program *p, const struct device_rule *rule)
 {
 	size_t start = p->len;
@@ -68,8 +75,7 @@ static bool emit_rule(struct program *p, const struct device_rule *rule)
 	}
 	emit_return(p, rule->allow);
 	for (size_t i = start; i < p->len; i++)
-		if (BPF_CLASS(p->insns[i].code) == BPF_JMP &&
-		    BPF_OP(p->insns[i].code) != BPF_EXIT)
+		if (BPF_CLASS(p->insns[i].code) == BPF_JMP && BPF_OP(p->insns[i].code) != BPF_EXIT)
 			p->insns[i].off = (int16_t)(p->len - i - 1);
 	return p->len - start > 2;
 }
@@ -216,7 +222,8 @@ int v2_devices(struct target *t, const struct oci_resources *res, struct error *
 		return error_oom(err);
 	prog_fd = load(insns, len);
 	if (prog_fd < 0)
-		return error_sys(err, -prog_fd, "%s: the kernel does not take the eBPF program", property);
+		return error_sys(err, -prog_fd, "%s: the kernel does not take the eBPF program",
+				 property);
 	if (t->journal) /* a fresh directory has none */
 		old_fd = find_attached(dir_fd);
 	r = attach(dir_fd, prog_fd, old_fd);

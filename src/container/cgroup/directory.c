@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "container/cgroup/private.h"
@@ -100,6 +101,28 @@ static int fill_cpuset(struct hierarchy *h, const struct oci_resources *res, str
 	return 0;
 }
 
+static void note_refused(struct hierarchy *h, const char *dir, unsigned bits, int r)
+{
+	h->controllers &= ~bits;
+	h->refused |= bits;
+	h->refused_errno = -r;
+	free(h->refused_at);
+	h->refused_at = strdup(dir);
+}
+
+/* Only a cgroup without processes of its own may share out controllers, the root excepted, which
+ * has no cgroup.type. The kernel does not say so for cpu, cpuset and pids: it would make a threaded
+ * domain of it, in which no container can live. */
+static bool may_share_out(const char *dir_name)
+{
+	_cleanup_close_ int dir = open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char procs[32];
+
+	if (dir < 0 || faccessat(dir, "cgroup.type", F_OK, 0) < 0)
+		return true;
+	return read_text(dir, "cgroup.procs", procs, sizeof(procs)) <= 0;
+}
+
 /* Writes "+a +b" of bits; where that fails one by one, noting what could not be had. */
 static void enable(struct hierarchy *h, const char *dir, unsigned bits)
 {
@@ -109,6 +132,10 @@ static void enable(struct hierarchy *h, const char *dir, unsigned bits)
 
 	if (asprintf(&path, "%s/cgroup.subtree_control", dir) < 0) {
 		path = NULL;
+		return;
+	}
+	if (!may_share_out(dir)) {
+		note_refused(h, dir, bits, -EBUSY);
 		return;
 	}
 	for (unsigned bit = 1; bit && bit <= bits; bit <<= 1)
@@ -125,13 +152,8 @@ static void enable(struct hierarchy *h, const char *dir, unsigned bits)
 			continue;
 		len = (size_t)snprintf(one, sizeof(one), "+%s", controller_name(bit, true));
 		r = file_write(AT_FDCWD, path, one, len);
-		if (r == 0)
-			continue;
-		h->controllers &= ~bit;
-		h->refused |= bit;
-		h->refused_errno = -r;
-		free(h->refused_at);
-		h->refused_at = strdup(dir);
+		if (r < 0)
+			note_refused(h, dir, bit, r);
 	}
 }
 
@@ -199,16 +221,20 @@ static int make_levels(struct hierarchy *h)
 static int make_error(const struct hierarchy *h, int r, struct error *err)
 {
 	if (r == -EOPNOTSUPP && h->v2)
-		return error_set(err, EOPNOTSUPP,
-				 "cannot make cgroup %s: a cgroup above it is threaded, which holds no "
-				 "containers; choose another linux.cgroupsPath",
-				 h->dir);
+		return error_set(
+			err, EOPNOTSUPP,
+			"cannot make cgroup %s: a cgroup above it is threaded, which holds no "
+			"containers; choose another linux.cgroupsPath",
+			h->dir);
 	if (r == -EAGAIN && h->v2)
-		return error_set(err, EAGAIN,
-				 "cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
-				 "a cgroup above it is reached", h->dir);
+		return error_set(
+			err, EAGAIN,
+			"cannot make cgroup %s: cgroup.max.descendants or cgroup.max.depth of "
+			"a cgroup above it is reached",
+			h->dir);
 	if (r == -ENOSPC)
-		return error_set(err, ENOSPC, "cannot make cgroup %s: the kernel allows no more cgroups",
+		return error_set(err, ENOSPC,
+				 "cannot make cgroup %s: the kernel allows no more cgroups",
 				 h->dir);
 	return error_sys(err, -r, "cannot make cgroup %s", h->dir);
 }
@@ -241,7 +267,8 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 	if (r == -EEXIST && !may_be_used && is_busy(h->dir))
 		return error_set(err, EBUSY,
 				 "cgroup %s has processes in it already; choose another "
-				 "linux.cgroupsPath or end them", h->dir);
+				 "linux.cgroupsPath or end them",
+				 h->dir);
 	if (r == -EEXIST)
 		r = 0;
 	if (is_denied(r) && cg->rootless) {
@@ -254,9 +281,15 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 int hierarchy_make(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,
 		   struct error *err)
 {
-	int r = make_directory(cg, h, false, err);
+	int r;
 
-	return r < 0 || h->absent ? r : fit_out(cg, h, res, err);
+	if (h->ready)
+		return 0;
+	r = make_directory(cg, h, false, err);
+	if (r == 0 && !h->absent)
+		r = fit_out(cg, h, res, err);
+	h->ready = r == 0;
+	return r;
 }
 
 int hierarchy_join(struct cgroup *cg, struct hierarchy *h, const struct oci_resources *res,

@@ -63,8 +63,8 @@ int cgroup_open_enter(struct cgroup *cg, struct error *err)
 			opened++;
 			continue;
 		}
-		/* The container may have been made without this one; and an ordinary user has rights
-		 * in some at most. */
+		/* The container may have been made without this one; and an ordinary user has
+		 * rights in some at most. */
 		if ((cg->loaded && r == -ENOENT) ||
 		    ((cg->rootless || cg->loaded) && (r == -EACCES || r == -EROFS)))
 			h->absent = true;
@@ -80,21 +80,25 @@ int cgroup_open_enter(struct cgroup *cg, struct error *err)
 static int enter_error(const struct hierarchy *h, int r, struct error *err)
 {
 	if (r == -ENOSPC && (h->controllers & CONTROLLER_CPUSET))
-		return error_set(err, ENOSPC,
-				 "cannot join cgroup %s: its cpuset has no processor or no memory node",
-				 h->dir);
+		return error_set(
+			err, ENOSPC,
+			"cannot join cgroup %s: its cpuset has no processor or no memory node",
+			h->dir);
 	if (r == -EINVAL && (h->controllers & CONTROLLER_CPU))
 		return error_set(err, EINVAL,
 				 "cannot join cgroup %s: it has no realtime budget "
 				 "(linux.resources.cpu.realtimeRuntime) for a realtime process",
 				 h->dir);
 	if (r == -EBUSY && h->v2)
-		return error_set(err, EBUSY,
-				 "cannot join cgroup %s: it shares controllers out to cgroups below it, "
-				 "so no process may be in it itself", h->dir);
+		return error_set(
+			err, EBUSY,
+			"cannot join cgroup %s: it shares controllers out to cgroups below it, "
+			"so no process may be in it itself",
+			h->dir);
 	if (r == -EOPNOTSUPP && h->v2)
 		return error_set(err, EOPNOTSUPP,
-				 "cannot join cgroup %s: it is a threaded one or below one", h->dir);
+				 "cannot join cgroup %s: it is a threaded one or below one",
+				 h->dir);
 	return error_sys(err, -r, "cannot join cgroup %s", h->dir);
 }
 

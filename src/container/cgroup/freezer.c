@@ -8,7 +8,8 @@
 #include "base/fd.h"
 #include "container/cgroup/private.h"
 
-/* A process in an uninterruptible sleep delays it; one that hangs there must not hold us for ever. */
+/* A process in an uninterruptible sleep delays it; one that hangs there must not hold us for ever.
+ */
 #define FREEZE_TIMEOUT_MS 10000
 /* Now and then a fork slips past v1's freezer, which then stays FREEZING until it starts over. */
 #define V1_RESTART_MS 50
@@ -33,7 +34,8 @@ static struct hierarchy *freezer(const struct cgroup *cg)
 	return h ? h : cgroup_find_v2(cg);
 }
 
-/* v1 tells nobody when it is done, so it has to be asked: at first at once, then ever more rarely. */
+/* v1 tells nobody when it is done, so it has to be asked: at first at once, then ever more rarely.
+ */
 static int wait_v1(int dir_fd)
 {
 	int64_t start = now_ms(), restarted = start;
@@ -117,9 +119,11 @@ static int set_frozen(struct cgroup *cg, bool frozen, struct error *err)
 	if (frozen)
 		(void)write_state(h, fd, false);
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT,
-				 "cannot %s cgroup %s: a process in it did not stop within %d s (it is in "
-				 "an uninterruptible sleep)", what, h->dir, FREEZE_TIMEOUT_MS / 1000);
+		return error_set(
+			err, ETIMEDOUT,
+			"cannot %s cgroup %s: a process in it did not stop within %d s (it is in "
+			"an uninterruptible sleep)",
+			what, h->dir, FREEZE_TIMEOUT_MS / 1000);
 	return error_sys(err, -r, "cannot %s cgroup %s", what, h->dir);
 }
 

@@ -28,26 +28,26 @@ enum controller {
 struct hierarchy {
 	unsigned controllers; /* of enum controller; 0: a named v1 hierarchy, or v2 without any */
 	bool v2;
-	bool absent;      /* the container has no directory in it: rootless, or made without it */
-	char *name;       /* last component of the mount point; "" for pure v2 */
+	bool absent; /* the container has no directory in it: rootless, or made without it */
+	char *name;  /* last component of the mount point; "" for pure v2 */
 	char *mountpoint;
-	char *own;        /* this process's path in it, from /proc/self/cgroup */
-	char *path;       /* the container's, below the mount point: begins with "/" */
-	char *dir;        /* mountpoint and path */
-	int dir_fd;       /* of dir, opened when first needed; -1 */
-	int enter_fd;     /* `tasks` for writing; -1 */
-	unsigned made;    /* how many directories at the end of dir were made by us */
-	unsigned refused; /* v2: controllers that could not be enabled … */
-	char *refused_at; /* … in this directory … */
+	char *own;         /* this process's path in it, from /proc/self/cgroup */
+	char *path;        /* the container's, below the mount point: begins with "/" */
+	char *dir;         /* mountpoint and path */
+	int dir_fd;        /* of dir, opened when first needed; -1 */
+	int enter_fd;      /* `tasks` for writing; -1 */
+	bool ready;        /* hierarchy_make has been here */
+	unsigned made;     /* how many directories at the end of dir were made by us */
+	unsigned refused;  /* v2: controllers that could not be enabled … */
+	char *refused_at;  /* … in this directory … */
 	int refused_errno; /* … for this reason */
 };
 
-/* Finds the mounted hierarchies: *ret is an array of *ret_len, freed by hierarchies_free. *ret_unified
- * says that the host has cgroup2 and nothing else. A host without cgroups gives an empty array.
- * Looks at the customary mount points first, since reading mountinfo costs milliseconds where
- * there are thousands of mounts. */
-int hierarchies_find(struct hierarchy **ret, size_t *ret_len, bool *ret_unified,
-		     struct error *err);
+/* Finds the mounted hierarchies: *ret is an array of *ret_len, freed by hierarchies_free.
+ * *ret_unified says that the host has cgroup2 and nothing else. A host without cgroups gives an
+ * empty array. Looks at the customary mount points first, since reading mountinfo costs
+ * milliseconds where there are thousands of mounts. */
+int hierarchies_find(struct hierarchy **ret, size_t *ret_len, bool *ret_unified, struct error *err);
 
 /* The parsers behind it. hierarchies_parse_self: what /proc/self/cgroup lists, mount points unset.
  * hierarchies_parse_mountinfo: fills mount points that are unset. */

@@ -12,8 +12,8 @@
 
 static struct hierarchy *memory(struct cgroup *cg, struct error *err)
 {
-	struct hierarchy *h = cg->manager == CGROUP_DISABLED ? NULL
-							      : cgroup_find(cg, CONTROLLER_MEMORY);
+	struct hierarchy *h =
+		cg->manager == CGROUP_DISABLED ? NULL : cgroup_find(cg, CONTROLLER_MEMORY);
 
 	if (!h)
 		(void)error_set(err, EOPNOTSUPP,

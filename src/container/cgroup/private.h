@@ -8,16 +8,17 @@
 #include "container/cgroup/cgroup.h"
 #include "container/cgroup/hierarchy.h"
 
-/* A file of a controller is never longer; memory.stat and io.stat are read whole through file_read. */
+/* A file of a controller is never longer; memory.stat and io.stat are read whole through file_read.
+ */
 #define CGROUP_FILE_MAX ((size_t)4 * 1024 * 1024)
 
 struct cgroup {
 	enum cgroup_manager manager;
-	bool unified;  /* pure v2 */
+	bool unified; /* pure v2 */
 	bool rootless;
-	bool loaded;   /* of a container that exists, as opposed to planned */
-	bool cloned;   /* the caller clones into the v2 directory: no attaching is needed */
-	char *path;    /* of the container below each mount point; NULL when disabled */
+	bool loaded; /* of a container that exists, as opposed to planned */
+	bool cloned; /* the caller clones into the v2 directory: no attaching is needed */
+	char *path;  /* of the container below each mount point; NULL when disabled */
 	char *id;
 	char *scope, *slice; /* systemd only */
 	char *freezer_dir;
@@ -34,13 +35,13 @@ struct hierarchy *cgroup_find(const struct cgroup *cg, unsigned controller);
 struct hierarchy *cgroup_find_v2(const struct cgroup *cg);
 /* Gives every hierarchy, and the freezer, this path of the container. */
 int cgroup_set_path(struct cgroup *cg, const char *path);
-/* Of a loaded one: notes which hierarchies have no directory of the container, since it may have been
- * made without some. Costs system calls, so only those ask who need it. */
+/* Of a loaded one: notes which hierarchies have no directory of the container, since it may have
+ * been made without some. Costs system calls, so only those ask who need it. */
 void cgroup_note_absent(struct cgroup *cg);
 /* Descriptor of the container's directory, opened when first asked for. Borrowed; or -errno. */
 int hierarchy_dir(struct hierarchy *h);
-/* Reads a file of the container's directory, at most size - 1 bytes, without the last newline. Length or
- * -errno. */
+/* Reads a file of the container's directory, at most size - 1 bytes, without the last newline.
+ * Length or -errno. */
 ssize_t hierarchy_read(struct hierarchy *h, const char *file, char *buf, size_t size);
 /* The same for a file named from another directory (AT_FDCWD and an absolute path too). */
 ssize_t read_text(int dir_fd, const char *file, char *buf, size_t size);
@@ -77,8 +78,8 @@ int target_set_limit(struct target *t, const char *property, const char *file, i
 int target_set_keyed(struct target *t, const char *property, const char *file, const char *key,
 		     const char *value, const char *reset, struct error *err);
 /* The message for a failed write. Returns r. */
-int target_error(const struct target *t, const char *property, const char *file,
-		 const char *value, int r, struct error *err);
+int target_error(const struct target *t, const char *property, const char *file, const char *value,
+		 int r, struct error *err);
 
 /* --- apply.c: resources to controllers --- */
 #define CGROUP_SETUP_MEMORY ((int64_t)16 * 1024 * 1024)

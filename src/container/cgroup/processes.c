@@ -88,7 +88,8 @@ static int add_tree(struct pid_list *list, int fd, unsigned depth)
 
 int pid_list_add_tree(struct pid_list *list, int dir_fd, const char *name)
 {
-	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? -errno : add_tree(list, fd, DEPTH_MAX);
 }
@@ -114,8 +115,8 @@ static void sort_unique(struct pid_list *list)
 	list->len = kept;
 }
 
-/* One v1 hierarchy that stands for them all: a process cannot leave these without rights on the host's
- * cgroups. */
+/* One v1 hierarchy that stands for them all: a process cannot leave these without rights on the
+ * host's cgroups. */
 static struct hierarchy *representative(const struct cgroup *cg)
 {
 	static const unsigned preferred[] = { CONTROLLER_PIDS, CONTROLLER_DEVICES,

@@ -11,7 +11,8 @@ static bool is_unit_name(const char *name)
 	size_t len = strlen(name);
 
 	return len > 0 && len <= UNIT_NAME_MAX &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\-@") ==
+	       strspn(name,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\-@") ==
 		       len;
 }
 
@@ -50,7 +51,8 @@ int scope_parse(const char *cgroups_path, const char *id, bool user, char **ret_
 		if (split(text, &slice, &prefix, &name) < 0 || !*name)
 			return error_set(err, EINVAL,
 					 "linux.cgroupsPath: '%s' is not slice:prefix:name, as the "
-					 "systemd cgroup manager wants it", cgroups_path);
+					 "systemd cgroup manager wants it",
+					 cgroups_path);
 	}
 	where = strdup(slice && *slice ? slice : user ? "user.slice" : "system.slice");
 	if (!where)
@@ -59,14 +61,14 @@ int scope_parse(const char *cgroups_path, const char *id, bool user, char **ret_
 		return error_set(err, EOPNOTSUPP,
 				 "linux.cgroupsPath: '%s' names a slice; a container is a scope",
 				 given ? name : id);
-	if (asprintf(&unit, "%s%s%s.scope", given ? prefix : "hcs",
-		     !given || *prefix ? "-" : "", given ? name : id) < 0) {
+	if (asprintf(&unit, "%s%s%s.scope", given ? prefix : "hcs", !given || *prefix ? "-" : "",
+		     given ? name : id) < 0) {
 		unit = NULL;
 		return error_oom(err);
 	}
 	if (!is_unit_name(unit))
-		return error_set(err, EINVAL, "linux.cgroupsPath: '%s' is no name for a systemd unit",
-				 unit);
+		return error_set(err, EINVAL,
+				 "linux.cgroupsPath: '%s' is no name for a systemd unit", unit);
 	*ret_slice = TAKE_PTR(where);
 	*ret_scope = TAKE_PTR(unit);
 	return 0;

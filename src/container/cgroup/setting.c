@@ -137,16 +137,17 @@ int target_error(const struct target *t, const char *property, const char *file,
 {
 	switch (-r) {
 	case ENOENT:
-		return error_set(err, ENOENT, "%s: %s/%s does not exist: this kernel does not offer it%s",
-				 property, t->h->dir, file,
-				 t->h->v2 ? " on cgroup v2, or the controller is not enabled there" : "");
+		return error_set(
+			err, ENOENT, "%s: %s/%s does not exist: this kernel does not offer it%s",
+			property, t->h->dir, file,
+			t->h->v2 ? " on cgroup v2, or the controller is not enabled there" : "");
 	case EOPNOTSUPP:
 		return error_set(err, EOPNOTSUPP, "%s: this kernel no longer honours %s", property,
 				 file);
 	case EBUSY:
 		return error_set(err, EBUSY,
-				 "%s: cannot set %s of %s to %s: more than that is in use", property,
-				 file, t->h->dir, value);
+				 "%s: cannot set %s of %s to %s: more than that is in use",
+				 property, file, t->h->dir, value);
 	default:
 		return error_sys(err, -r, "%s: cannot set %s of %s to '%s'", property, file,
 				 t->h->dir, value);

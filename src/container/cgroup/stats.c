@@ -107,7 +107,8 @@ static uint64_t hugetlb_events(struct hierarchy *h, const char *size)
 
 static int add_hugetlb(struct hierarchy *h, const char *size, struct cgroup_stats *s)
 {
-	struct cgroup_hugetlb_stat *more = reallocarray(s->hugetlb, s->hugetlb_len + 1, sizeof(*more));
+	struct cgroup_hugetlb_stat *more =
+		reallocarray(s->hugetlb, s->hugetlb_len + 1, sizeof(*more));
 	struct cgroup_hugetlb_stat *e;
 
 	if (!more)

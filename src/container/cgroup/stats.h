@@ -5,12 +5,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct cgroup_stat_entry { char name[48]; uint64_t value; };
-struct cgroup_memory_counter { uint64_t usage, max, failcnt, limit; };
-struct cgroup_io_entry { uint64_t major, minor, value; char op[16]; };
-struct cgroup_hugetlb_stat { char size[16]; uint64_t usage, max, failcnt; };
-struct cgroup_rdma_stat { char device[64]; uint32_t handles, objects; bool limit; };
-struct cgroup_psi { double avg10, avg60, avg300; uint64_t total; };
+struct cgroup_stat_entry {
+	char name[48];
+	uint64_t value;
+};
+struct cgroup_memory_counter {
+	uint64_t usage, max, failcnt, limit;
+};
+struct cgroup_io_entry {
+	uint64_t major, minor, value;
+	char op[16];
+};
+struct cgroup_hugetlb_stat {
+	char size[16];
+	uint64_t usage, max, failcnt;
+};
+struct cgroup_rdma_stat {
+	char device[64];
+	uint32_t handles, objects;
+	bool limit;
+};
+struct cgroup_psi {
+	double avg10, avg60, avg300;
+	uint64_t total;
+};
 
 struct cgroup_stats {
 	bool has_cpu, has_memory, has_pids, has_io, has_psi;
@@ -25,7 +43,8 @@ struct cgroup_stats {
 	bool use_hierarchy;
 	uint64_t oom_kills;
 	uint64_t pids_current, pids_limit; /* limit 0: none */
-	struct cgroup_io_entry *io_bytes, *io_ops; /* owned: io_service_bytes, io_serviced, recursive */
+	struct cgroup_io_entry *io_bytes,
+		*io_ops; /* owned: io_service_bytes, io_serviced, recursive */
 	size_t io_bytes_len, io_ops_len;
 	struct cgroup_hugetlb_stat *hugetlb; /* owned */
 	size_t hugetlb_len;

@@ -124,8 +124,8 @@ static int read_io(struct hierarchy *h, const char *const *files, struct cgroup_
 			uint64_t major, minor, value;
 			char op[16];
 
-			if (sscanf(line, "%" SCNu64 ":%" SCNu64 " %15s %" SCNu64, &major, &minor, op,
-				   &value) == 4 &&
+			if (sscanf(line, "%" SCNu64 ":%" SCNu64 " %15s %" SCNu64, &major, &minor,
+				   op, &value) == 4 &&
 			    stats_add_io(list, n, major, minor, op, value) < 0)
 				return -ENOMEM;
 		}

@@ -72,9 +72,9 @@ static int read_io_line(char *line, struct cgroup_stats *s)
 	static const struct {
 		const char *name, *op;
 		bool bytes;
-	} fields[] = { { "rbytes", "Read", true },     { "wbytes", "Write", true },
-		       { "dbytes", "Discard", true },  { "rios", "Read", false },
-		       { "wios", "Write", false },     { "dios", "Discard", false } };
+	} fields[] = { { "rbytes", "Read", true },    { "wbytes", "Write", true },
+		       { "dbytes", "Discard", true }, { "rios", "Read", false },
+		       { "wios", "Write", false },    { "dios", "Discard", false } };
 	uint64_t major, minor;
 	char *rest = NULL;
 
@@ -119,9 +119,9 @@ static bool parse_psi(const char *text, const char *which, struct cgroup_psi *re
 {
 	const char *line = strstr(text, which);
 
-	return line && sscanf(line + strlen(which),
-			      " avg10=%lf avg60=%lf avg300=%lf total=%" SCNu64, &ret->avg10,
-			      &ret->avg60, &ret->avg300, &ret->total) == 4;
+	return line &&
+	       sscanf(line + strlen(which), " avg10=%lf avg60=%lf avg300=%lf total=%" SCNu64,
+		      &ret->avg10, &ret->avg60, &ret->avg300, &ret->total) == 4;
 }
 
 int stats_v2_psi(struct hierarchy *h, struct cgroup_stats *s)

@@ -18,7 +18,9 @@
 
 bool systemd_is_user(const struct cgroup *cg)
 {
-	return cg->rootless || geteuid() != 0;
+	/* A loaded one tells by where it is. */
+	return cg->rootless || geteuid() != 0 ||
+	       (cg->loaded && cg->path && strstr(cg->path, "/user@"));
 }
 
 int systemd_add(json_t *properties, const char *name, const char *signature, json_t *value)
@@ -59,9 +61,11 @@ static int run_helper(const char *request, struct error *err)
 	if (!path)
 		return error_oom(err);
 	if (access(path, X_OK) < 0)
-		return error_set(err, errno,
-				 "systemd cgroup manager: %s cannot be run: %s; use --cgroup-manager "
-				 "cgroupfs or install it", path, strerror(errno));
+		return error_set(
+			err, errno,
+			"systemd cgroup manager: %s cannot be run: %s; use --cgroup-manager "
+			"cgroupfs or install it",
+			path, strerror(errno));
 	r = subprocess_run(&sp, &output, err);
 	if (r < 0)
 		return error_wrap(err, r, "systemd cgroup manager");
@@ -77,9 +81,9 @@ static int run_helper(const char *request, struct error *err)
 static int request(const struct cgroup *cg, const char *action, json_t *properties,
 		   struct error *err)
 {
-	json_t *root = json_pack("{s:s, s:s, s:b, s:i, s:o}", "action", action, "unit", cg->scope,
-				 "user", systemd_is_user(cg), "timeout", JOB_TIMEOUT_S, "properties",
-				 properties);
+	json_t *root =
+		json_pack("{s:s, s:s, s:b, s:i, s:o}", "action", action, "unit", cg->scope, "user",
+			  systemd_is_user(cg), "timeout", JOB_TIMEOUT_S, "properties", properties);
 	_cleanup_free_ char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
 	json_decref(root);
@@ -88,8 +92,8 @@ static int request(const struct cgroup *cg, const char *action, json_t *properti
 
 static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 {
-	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting", "IOAccounting",
-						  "TasksAccounting" };
+	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting",
+						  "IOAccounting", "TasksAccounting" };
 	_cleanup_free_ char *description = NULL;
 	int r;
 
@@ -102,7 +106,8 @@ static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 		r = systemd_add(p, "Slice", "s", json_string(cg->slice));
 	if (r == 0)
 		r = systemd_add(p, "PIDs", "au", json_pack("[i]", pid));
-	/* The container's cgroup is ours and the container's: systemd leaves what is below alone. */
+	/* The container's cgroup is ours and the container's: systemd leaves what is below alone.
+	 */
 	if (r == 0)
 		r = systemd_add(p, "Delegate", "b", json_true());
 	/* Not stopped before others at shutdown, and not waiting for basic.target. */
@@ -116,7 +121,8 @@ static int add_basics(json_t *p, const struct cgroup *cg, pid_t pid)
 	return r;
 }
 
-/* Where systemd put the process: below a user's manager the path begins with what only that knows. */
+/* Where systemd put the process: below a user's manager the path begins with what only that knows.
+ */
 static int learn_path(struct cgroup *cg, pid_t pid, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -169,8 +175,7 @@ int systemd_start(struct cgroup *cg, pid_t pid, const struct oci_resources *reso
 int systemd_update(struct cgroup *cg, const struct oci_resources *resources, struct error *err)
 {
 	json_t *properties = json_array();
-	int r = properties ? systemd_add_limits(properties, cg, resources, err)
-			   : error_oom(err);
+	int r = properties ? systemd_add_limits(properties, cg, resources, err) : error_oom(err);
 
 	if (r < 0 || json_array_size(properties) == 0) {
 		json_decref(properties);

@@ -9,8 +9,8 @@
 /* Appends what the resources say that systemd has a property for. */
 int systemd_add_limits(json_t *properties, const struct cgroup *cg,
 		       const struct oci_resources *resources, struct error *err);
-/* Appends DeviceAllow, so that a reload of systemd does not lift the device rules (v1) or add looser
- * ones. */
+/* Appends DeviceAllow, so that a reload of systemd does not lift the device rules (v1) or add
+ * looser ones. */
 int systemd_add_devices(json_t *properties, const struct oci_resources *resources,
 			struct error *err);
 /* Appends the properties that annotations "org.systemd.property.<name>" give as GVariant text; a

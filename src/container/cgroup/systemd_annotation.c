@@ -39,12 +39,10 @@ static json_t *parse_number(const char *p, char *type, const char **ret_end)
 	static const struct {
 		const char *word;
 		char type;
-	} words[] = { { "uint64 ", 't' }, { "int64 ", 'x' },  { "uint32 ", 'u' },
-		      { "int32 ", 'i' },  { "uint16 ", 'q' }, { "int16 ", 'n' },
-		      { "byte ", 'y' },	  { "double ", 'd' }, { "@t ", 't' },
-		      { "@x ", 'x' },	  { "@u ", 'u' },     { "@i ", 'i' },
-		      { "@q ", 'q' },	  { "@n ", 'n' },     { "@y ", 'y' },
-		      { "@d ", 'd' } };
+	} words[] = { { "uint64 ", 't' }, { "int64 ", 'x' }, { "uint32 ", 'u' }, { "int32 ", 'i' },
+		      { "uint16 ", 'q' }, { "int16 ", 'n' }, { "byte ", 'y' },   { "double ", 'd' },
+		      { "@t ", 't' },     { "@x ", 'x' },    { "@u ", 'u' },     { "@i ", 'i' },
+		      { "@q ", 'q' },     { "@n ", 'n' },    { "@y ", 'y' },     { "@d ", 'd' } };
 	unsigned long long n;
 	char *end;
 
@@ -157,17 +155,19 @@ int systemd_add_annotations(json_t *properties, const struct oci_spec *spec, str
 		if (strncmp(kv->key, ANNOTATION, strlen(ANNOTATION)) != 0)
 			continue;
 		if (!is_property_name(kv->key + strlen(ANNOTATION)))
-			return error_set(err, EINVAL, "annotations[\"%s\"]: no name of a property", kv->key);
+			return error_set(err, EINVAL, "annotations[\"%s\"]: no name of a property",
+					 kv->key);
 		len = (size_t)snprintf(name, sizeof(name), "%s", kv->key + strlen(ANNOTATION));
 		value = parse_value(kv->value, signature);
 		if (value && len > 3 && strcmp(name + len - 3, "Sec") == 0 &&
 		    (len < 4 || strcmp(name + len - 4, "USec") != 0) && json_is_number(value))
 			value = convert_seconds(name, signature, value);
 		if (!value)
-			return error_set(err, EINVAL,
-					 "annotations[\"%s\"]: '%s' is no value that a unit property "
-					 "can have (GVariant text, such as uint64 5 or 'text')",
-					 kv->key, kv->value);
+			return error_set(
+				err, EINVAL,
+				"annotations[\"%s\"]: '%s' is no value that a unit property "
+				"can have (GVariant text, such as uint64 5 or 'text')",
+				kv->key, kv->value);
 		if (systemd_add(properties, name, signature, value) < 0)
 			return error_oom(err);
 	}

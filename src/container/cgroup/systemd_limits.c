@@ -29,8 +29,8 @@ static int add_memory(json_t *p, const struct cgroup *cg, const struct oci_memor
 		r = add_number(p, cg->unified ? "MemoryMax" : "MemoryLimit", limit);
 	if (r == 0 && cg->unified && m->reservation.set && m->reservation.value != 0)
 		r = add_number(p, "MemoryLow", m->reservation.value);
-	if (r == 0 && cg->unified && convert_swap(m->swap.set ? m->swap.value : 0, limit, &swap) == 0 &&
-	    swap != -2)
+	if (r == 0 && cg->unified &&
+	    convert_swap(m->swap.set ? m->swap.value : 0, limit, &swap) == 0 && swap != -2)
 		r = add_number(p, "MemorySwapMax", swap);
 	return r < 0 ? error_oom(err) : 0;
 }
@@ -83,8 +83,8 @@ static int add_cpuset(json_t *p, const char *name, const char *property, const c
 
 static int64_t quota_per_sec(const struct oci_cpu *c)
 {
-	int64_t period = c->period.set && c->period.value > 0 ? (int64_t)c->period.value
-							       : PERIOD_DEFAULT;
+	int64_t period =
+		c->period.set && c->period.value > 0 ? (int64_t)c->period.value : PERIOD_DEFAULT;
 	int64_t usec;
 
 	if (c->quota.value < 0 || __builtin_mul_overflow(c->quota.value, USEC_PER_SEC, &usec))
@@ -120,8 +120,8 @@ static int add_unified(json_t *p, const struct key_values *unified)
 {
 	static const struct {
 		const char *file, *name;
-	} known[] = { { "memory.min", "MemoryMin" },   { "memory.low", "MemoryLow" },
-		      { "memory.high", "MemoryHigh" }, { "memory.max", "MemoryMax" },
+	} known[] = { { "memory.min", "MemoryMin" },          { "memory.low", "MemoryLow" },
+		      { "memory.high", "MemoryHigh" },        { "memory.max", "MemoryMax" },
 		      { "memory.swap.max", "MemorySwapMax" }, { "pids.max", "TasksMax" },
 		      { "cpu.weight", "CPUWeight" } };
 
@@ -153,10 +153,12 @@ int systemd_add_limits(json_t *p, const struct cgroup *cg, const struct oci_reso
 	if (r == 0 && res->cpu)
 		r = add_cpu(p, cg, res->cpu, err);
 	if (r == 0 && res->pids_limit.set)
-		r = add_number(p, "TasksMax", res->pids_limit.value > 0 ? res->pids_limit.value : -1) < 0
+		r = add_number(p, "TasksMax",
+			       res->pids_limit.value > 0 ? res->pids_limit.value : -1) < 0
 			    ? error_oom(err)
 			    : 0;
-	if (r == 0 && res->block_io && res->block_io->weight.set && res->block_io->weight.value != 0) {
+	if (r == 0 && res->block_io && res->block_io->weight.set &&
+	    res->block_io->weight.value != 0) {
 		uint64_t w = res->block_io->weight.value;
 
 		r = (cg->unified ? add_number(p, "IOWeight", (int64_t)convert_blkio_weight(w))

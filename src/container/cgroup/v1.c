@@ -18,8 +18,9 @@ static int check_before_update(struct target *t, const struct oci_memory *m, str
 	if (hierarchy_read_u64(t->h, "memory.usage_in_bytes", &usage) == 0 &&
 	    usage > (uint64_t)m->limit.value)
 		return error_set(err, EBUSY,
-				 MEMORY "limit: %" PRIu64 " bytes are in use, more than the new limit "
-				 "%" PRId64 " (checkBeforeUpdate)",
+				 MEMORY "limit: %" PRIu64
+					" bytes are in use, more than the new limit "
+					"%" PRId64 " (checkBeforeUpdate)",
 				 usage, m->limit.value);
 	return 0;
 }
@@ -69,7 +70,7 @@ static int memory_and_swap(struct target *t, const struct oci_memory *m, struct 
 	if (r == -EINVAL && has_limit && m->limit.value > swap && swap >= 0)
 		return error_set(err, EINVAL,
 				 MEMORY "swap: %" PRId64 " is less than memory.limit %" PRId64
-				 " (it counts memory and swap together)",
+					" (it counts memory and swap together)",
 				 swap, m->limit.value);
 	return r < 0 ? target_error(t, MEMORY "swap", swap_file, swap_buf, r, err) : 0;
 }
@@ -240,7 +241,8 @@ static int hugetlb(struct target *t, const struct oci_resources *res, const char
 		char property[64], file[64], value[24];
 		int r;
 
-		(void)snprintf(property, sizeof(property), "linux.resources.hugepageLimits[%zu]", i);
+		(void)snprintf(property, sizeof(property), "linux.resources.hugepageLimits[%zu]",
+			       i);
 		if (!page_size_ok(limit->page_size))
 			return error_set(err, EINVAL, "%s.pageSize: '%s' is no page size", property,
 					 limit->page_size ? limit->page_size : "");
@@ -282,8 +284,8 @@ int v1_net_prio(struct target *t, const struct oci_resources *res, struct error 
 		char property[64], value[16];
 		int r;
 
-		(void)snprintf(property, sizeof(property), "linux.resources.network.priorities[%zu]",
-			       i);
+		(void)snprintf(property, sizeof(property),
+			       "linux.resources.network.priorities[%zu]", i);
 		(void)snprintf(value, sizeof(value), "%" PRIu32, p->priority);
 		r = target_set_keyed(t, property, "net_prio.ifpriomap", p->name, value, "0", err);
 		if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controllers of cgroup v2. What v1 has and v2 has not is refused, unless it asks for nothing. */
+/* The controllers of cgroup v2. What v1 has and v2 has not is refused, unless it asks for nothing.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -38,8 +39,9 @@ static int check_before_update(struct target *t, const struct oci_memory *m, str
 	if (hierarchy_read_u64(t->h, "memory.current", &usage) == 0 &&
 	    usage > (uint64_t)m->limit.value)
 		return error_set(err, EBUSY,
-				 MEMORY "limit: %" PRIu64 " bytes are in use, more than the new limit "
-				 "%" PRId64 " (checkBeforeUpdate)",
+				 MEMORY "limit: %" PRIu64
+					" bytes are in use, more than the new limit "
+					"%" PRId64 " (checkBeforeUpdate)",
 				 usage, m->limit.value);
 	return 0;
 }
@@ -67,11 +69,13 @@ static int set_swap(struct target *t, const struct oci_memory *m, struct error *
 	if (convert_swap(m->swap.set ? m->swap.value : 0, limit, &swap) < 0) {
 		if (limit > 0)
 			return error_set(err, EINVAL,
-					 MEMORY "swap: %" PRId64 " is less than memory.limit %" PRId64
-					 " (it counts memory and swap together)",
+					 MEMORY "swap: %" PRId64
+						" is less than memory.limit %" PRId64
+						" (it counts memory and swap together)",
 					 m->swap.value, limit);
 		return error_set(err, EINVAL,
-				 MEMORY "swap: needs memory.limit (it counts memory and swap together)");
+				 MEMORY
+				 "swap: needs memory.limit (it counts memory and swap together)");
 	}
 	if (swap == -2)
 		return 0;
@@ -80,7 +84,8 @@ static int set_swap(struct target *t, const struct oci_memory *m, struct error *
 	else
 		(void)snprintf(value, sizeof(value), "%" PRId64, swap);
 	r = target_try(t, "memory.swap.max", value);
-	/* Without swap accounting no swap is used and none is limited: both ends are true as it is. */
+	/* Without swap accounting no swap is used and none is limited: both ends are true as it is.
+	 */
 	if (r == -ENOENT && swap <= 0)
 		return 0;
 	return r < 0 ? target_error(t, MEMORY "swap", "memory.swap.max", value, r, err) : 0;
@@ -105,7 +110,8 @@ int v2_memory(struct target *t, const struct oci_resources *res, struct error *e
 
 	if (r == 0)
 		r = check_before_update(t, m, err);
-	/* swap first: with the limit lowered first, pages would go to swap that is about to be cut. */
+	/* swap first: with the limit lowered first, pages would go to swap that is about to be cut.
+	 */
 	if (r == 0)
 		r = set_swap(t, m, err);
 	if (r == 0 && m->limit.set && m->limit.value != 0 &&
@@ -129,8 +135,7 @@ static int set_max(struct target *t, const struct oci_cpu *c, struct error *err)
 	if (quota && c->quota.value > 0)
 		(void)snprintf(quota_text, sizeof(quota_text), "%" PRId64, c->quota.value);
 	else if (!quota && hierarchy_read(t->h, "cpu.max", old, sizeof(old)) > 0)
-		(void)snprintf(quota_text, sizeof(quota_text), "%.*s",
-			       (int)strcspn(old, " "), old);
+		(void)snprintf(quota_text, sizeof(quota_text), "%.*s", (int)strcspn(old, " "), old);
 	if (period)
 		(void)snprintf(value, sizeof(value), "%s %" PRIu64, quota_text, c->period.value);
 	else

@@ -17,7 +17,8 @@ static int weight(struct target *t, uint64_t w, struct error *err)
 	(void)snprintf(value, sizeof(value), "%" PRIu64, w);
 	r = target_try(t, "io.bfq.weight", value);
 	if (r != -ENOENT)
-		return r < 0 ? target_error(t, BLOCK_IO "weight", "io.bfq.weight", value, r, err) : 0;
+		return r < 0 ? target_error(t, BLOCK_IO "weight", "io.bfq.weight", value, r, err)
+			     : 0;
 	return target_set_i64(t, BLOCK_IO "weight", "io.weight", (int64_t)convert_blkio_weight(w),
 			      err);
 }
@@ -29,8 +30,9 @@ static int weight_device(struct target *t, size_t i, const struct oci_weight_dev
 	int r;
 
 	if (d->leaf_weight.set && d->leaf_weight.value != 0)
-		return error_set(err, EOPNOTSUPP,
-				 BLOCK_IO "weightDevice[%zu].leafWeight: cgroup v2 has no such limit", i);
+		return error_set(
+			err, EOPNOTSUPP,
+			BLOCK_IO "weightDevice[%zu].leafWeight: cgroup v2 has no such limit", i);
 	if (!d->weight.set || d->weight.value == 0)
 		return 0;
 	(void)snprintf(property, sizeof(property), BLOCK_IO "weightDevice[%zu].weight", i);
@@ -73,7 +75,8 @@ int v2_io(struct target *t, const struct oci_resources *res, struct error *err)
 	int r = 0;
 
 	if (io->leaf_weight.set && io->leaf_weight.value != 0)
-		return error_set(err, EOPNOTSUPP, BLOCK_IO "leafWeight: cgroup v2 has no such limit");
+		return error_set(err, EOPNOTSUPP,
+				 BLOCK_IO "leafWeight: cgroup v2 has no such limit");
 	if (io->weight.set && io->weight.value != 0)
 		r = weight(t, io->weight.value, err);
 	for (size_t i = 0; r == 0 && i < io->weight_device.len; i++)

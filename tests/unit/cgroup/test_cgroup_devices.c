@@ -61,8 +61,8 @@ static bool allowed(const struct oci_device_rules *rules, char type, uint32_t ma
 		    unsigned access)
 {
 	struct bpf_cgroup_dev_ctx ctx = {
-		.access_type = (access << 16) |
-			       (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+		.access_type =
+			(access << 16) | (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
 		.major = major,
 		.minor = minor,
 	};
@@ -95,8 +95,8 @@ static void program_grants_the_usual_devices(void **state)
 static void program_lets_the_last_rule_decide(void **state)
 {
 	struct oci_device_rule rules[] = {
-		RULE(false, "a", -1, -1, "rwm"),   RULE(true, "c", 10, -1, "rw"),
-		RULE(false, "c", 10, 200, "w"),    RULE(true, "b", 7, 1, "r"),
+		RULE(false, "a", -1, -1, "rwm"), RULE(true, "c", 10, -1, "rw"),
+		RULE(false, "c", 10, 200, "w"),  RULE(true, "b", 7, 1, "r"),
 		RULE(true, "b", 7, -1, "w"),
 	};
 
@@ -139,7 +139,7 @@ static void policy_merges_and_takes_back(void **state)
 {
 	struct oci_device_rule rules[] = {
 		RULE(false, "a", -1, -1, "rwm"), RULE(true, "c", 10, 200, "r"),
-		RULE(true, "c", 10, 200, "w"),	 RULE(true, "c", 4, 64, "rw"),
+		RULE(true, "c", 10, 200, "w"),   RULE(true, "c", 4, 64, "rw"),
 		RULE(false, "c", 4, -1, "rwm"),
 	};
 	_cleanup_error_ struct error err = ERROR_INIT;

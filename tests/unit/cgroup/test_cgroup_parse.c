@@ -15,7 +15,8 @@ static void finds_combined_named_and_v2_hierarchies(void **state)
 	static const char self[] = "12:cpu,cpuacct:/a/b\n3:name=systemd:/init.scope\n0::/x:y\n";
 	static const char mountinfo[] =
 		"22 1 0:20 / / rw - ext4 /dev/sda rw\n"
-		"30 22 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpuacct,cpu\n"
+		"30 22 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup "
+		"rw,cpuacct,cpu\n"
 		"31 22 0:27 / /mnt/with\\040blank rw - cgroup none rw,xattr,name=systemd\n"
 		"32 22 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
 		"33 22 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n";
@@ -46,7 +47,8 @@ static void leaves_unmounted_hierarchies_alone(void **state)
 	(void)state;
 	assert_int_equal(hierarchies_parse_self("4:memory:/\n2:pids:/\n", &h, &n), 0);
 	assert_int_equal(hierarchies_parse_mountinfo(
-				 "30 22 0:26 / /cg/memory rw - cgroup cgroup rw,memory", h, n), 0);
+				 "30 22 0:26 / /cg/memory rw - cgroup cgroup rw,memory", h, n),
+			 0);
 	assert_string_equal(h[0].mountpoint, "/cg/memory");
 	assert_null(h[1].mountpoint);
 	hierarchies_free(h, n);
@@ -76,7 +78,8 @@ static void finds_the_needle_in_many_mounts(void **state)
 	(void)state;
 	assert_non_null(text);
 	for (int i = 0; i < LINES; i++)
-		len += (size_t)snprintf(text + len, room - len, "%d 1 0:9 / /m/%d rw - overlay o rw\n", i, i);
+		len += (size_t)snprintf(text + len, room - len,
+					"%d 1 0:9 / /m/%d rw - overlay o rw\n", i, i);
 	snprintf(text + len, room - len, "7 1 0:8 / /cg rw - cgroup2 c rw\n");
 	assert_int_equal(hierarchies_parse_self("0::/\n", &h, &n), 0);
 	assert_int_equal(hierarchies_parse_mountinfo(text, h, n), 0);
@@ -165,8 +168,8 @@ static void reads_slice_prefix_name(void **state)
 
 static void expands_slices(void **state)
 {
-	static const char *const bad[] = { "", "a", ".slice", "-a.slice", "a-.slice", "a--b.slice",
-					   "a/b.slice", "..slice/x" };
+	static const char *const bad[] = { "",         "a",          ".slice",    "-a.slice",
+					   "a-.slice", "a--b.slice", "a/b.slice", "..slice/x" };
 	char *path = NULL;
 
 	(void)state;
@@ -180,13 +183,15 @@ static void expands_slices(void **state)
 		assert_int_equal(scope_expand_slice(bad[i], &path), -EINVAL);
 }
 
-/* A host that has nothing: each demand is refused by its own name, and asking for nothing is fine. */
+/* A host that has nothing: each demand is refused by its own name, and asking for nothing is fine.
+ */
 static void names_what_it_cannot_honour(void **state)
 {
 	struct oci_rdma_limit rdma = { .device = (char *)"mlx5_0" };
 	struct oci_hugepage_limit huge = { .page_size = (char *)"2MB", .limit = 1 };
 	struct key_value unified = { (char *)"memory.high", (char *)"1" };
-	struct oci_memory memory = { .limit = { true, 1 << 20 } }, unlimited = { .limit = { true, -1 } };
+	struct oci_memory memory = { .limit = { true, 1 << 20 } },
+			  unlimited = { .limit = { true, -1 } };
 	struct oci_cpu cpus = { .cpus = (char *)"0" }, quota = { .quota = { true, 1000 } };
 	struct oci_network network = { .class_id = { true, 1 } };
 	struct oci_block_io weight = { .weight = { true, 100 } }, none = { .weight = { true, 0 } };
@@ -220,7 +225,8 @@ static void names_what_it_cannot_honour(void **state)
 		assert_int_equal(r, cases[i].property ? -EOPNOTSUPP : 0);
 		if (cases[i].property)
 			assert_int_equal(strncmp(error_text(&err), cases[i].property,
-						 strlen(cases[i].property)), 0);
+						 strlen(cases[i].property)),
+					 0);
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The systemd cgroup manager against a manager of our own on a private bus, since tests run where systemd
- * is not PID 1: what the runtime asks for is dumped to a file, what systemd would do to cgroups is
- * done in the hierarchies that systemd itself manages.
+ * The systemd cgroup manager against a manager of our own on a private bus, since tests run where
+ * systemd is not PID 1: what the runtime asks for is dumped to a file, what systemd would do to
+ * cgroups is done in the hierarchies that systemd itself manages.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -36,7 +36,8 @@ static int reply_with_job(sd_bus_message *m, const char *unit)
 	sd_bus *bus = sd_bus_message_get_bus(m);
 	const char *result = strstr(unit, "fails") ? "failed" : "done";
 	/* The signal first: a client must not lose a job that ends at once. */
-	int r = sd_bus_emit_signal(bus, OBJECT, MANAGER, "JobRemoved", "uoss", 7, JOB, unit, result);
+	int r = sd_bus_emit_signal(bus, OBJECT, MANAGER, "JobRemoved", "uoss", 7, JOB, unit,
+				   result);
 
 	return r < 0 ? r : sd_bus_reply_method_return(m, "o", JOB);
 }
@@ -169,7 +170,8 @@ static int start_bus(void **state)
 	if (bus_pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
-		execlp("dbus-daemon", "dbus-daemon", "--session", "--nofork", "--print-address", NULL);
+		execlp("dbus-daemon", "dbus-daemon", "--session", "--nofork", "--print-address",
+		       NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -235,8 +237,9 @@ static struct cgroup *plan(const char *name, const struct oci_spec *spec,
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct cgroup *cg = NULL;
 	char path[128];
-	struct cgroup_options options = { .manager = CGROUP_SYSTEMD, .path = path, .id = "box",
-					  .spec = spec };
+	struct cgroup_options options = {
+		.manager = CGROUP_SYSTEMD, .path = path, .id = "box", .spec = spec
+	};
 
 	snprintf(path, sizeof(path), "hcstest.slice:%s:%s", name, scope_id);
 	unlink(log_path);
@@ -273,11 +276,13 @@ static void a_scope_is_started_updated_and_stopped(void **state)
 		{ (char *)"other", (char *)"x" },
 	};
 	struct oci_memory memory = { .limit = { true, 64 << 20 } };
-	struct oci_cpu cpu = { .shares = { true, 512 }, .quota = { true, 25001 },
+	struct oci_cpu cpu = { .shares = { true, 512 },
+			       .quota = { true, 25001 },
 			       .period = { true, 100000 } };
 	struct oci_device_rule deny = { .allow = false };
-	struct oci_resources res = { .memory = &memory, .cpu = &cpu, .pids_limit = { true, 33 },
-				     .devices = { &deny, 1 } };
+	struct oci_resources res = {
+		.memory = &memory, .cpu = &cpu, .pids_limit = { true, 33 }, .devices = { &deny, 1 }
+	};
 	struct oci_resources more = { .pids_limit = { true, 44 } };
 	struct oci_spec spec = { .annotations = { annotations, ARRAY_SIZE(annotations) } };
 	_cleanup_cgroup_ struct cgroup *cg = plan("start", &spec, &res), *loaded = NULL;
@@ -317,8 +322,9 @@ static void a_scope_is_started_updated_and_stopped(void **state)
 		assert_int_equal(atoi(procs), pid);
 	}
 
-	assert_int_equal(cgroup_load(CGROUP_SYSTEMD, cgroup_path(cg), cgroup_scope(cg), NULL, &loaded,
-				     &err), 0);
+	assert_int_equal(
+		cgroup_load(CGROUP_SYSTEMD, cgroup_path(cg), cgroup_scope(cg), NULL, &loaded, &err),
+		0);
 	if (cgroup_update(loaded, &more, &err) < 0)
 		fail_msg("%s", error_text(&err));
 	expect_called("Member=SetUnitProperties");
@@ -345,11 +351,13 @@ static void what_systemd_says_is_passed_on(void **state)
 {
 	static const struct {
 		const char *name, *text;
-	} cases[] = { { "refused", "Unit is not wanted here." }, { "fails", "result is 'failed'" } };
+	} cases[] = { { "refused", "Unit is not wanted here." },
+		      { "fails", "result is 'failed'" } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_cgroup_ struct cgroup *cg = plan(cases[i].name, NULL, NULL), *loaded = NULL;
+		_cleanup_cgroup_ struct cgroup *cg = plan(cases[i].name, NULL, NULL),
+					       *loaded = NULL;
 		_cleanup_error_ struct error err = ERROR_INIT, ignored = ERROR_INIT;
 		pid_t pid = sleeper();
 
@@ -359,7 +367,8 @@ static void what_systemd_says_is_passed_on(void **state)
 		assert_null(strchr(error_text(&err), '\n'));
 		end(pid);
 		assert_int_equal(cgroup_load(CGROUP_CGROUPFS, "/hcstest.slice", NULL, NULL, &loaded,
-					     &ignored), 0);
+					     &ignored),
+				 0);
 		assert_int_equal(cgroup_destroy(loaded, 1000, &ignored), 0);
 	}
 }
@@ -370,8 +379,9 @@ static void a_scope_that_is_gone_is_removed_without_complaint(void **state)
 	_cleanup_error_ struct error err = ERROR_INIT;
 
 	(void)state;
-	assert_int_equal(cgroup_load(CGROUP_SYSTEMD, "/hcstest.slice/nosuch.scope", "nosuch.scope", NULL,
-				     &cg, &err), 0);
+	assert_int_equal(cgroup_load(CGROUP_SYSTEMD, "/hcstest.slice/nosuch.scope", "nosuch.scope",
+				     NULL, &cg, &err),
+			 0);
 	if (cgroup_destroy(cg, 1000, &err) < 0)
 		fail_msg("%s", error_text(&err));
 }

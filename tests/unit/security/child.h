@@ -39,7 +39,8 @@ static inline int child_status(void (*body)(void *), void *arg)
 
 	if (pid == 0) {
 		/* cmocka catches these and would go on with the next test, in the child too. */
-		for (const int *sig = (const int[]){ SIGSYS, SIGSEGV, SIGFPE, SIGILL, SIGBUS, 0 }; *sig; sig++)
+		for (const int *sig = (const int[]){ SIGSYS, SIGSEGV, SIGFPE, SIGILL, SIGBUS, 0 };
+		     *sig; sig++)
 			(void)signal(*sig, SIG_DFL);
 		(void)alarm(20); /* nothing waits for ever */
 		body(arg);
@@ -57,10 +58,13 @@ static inline void in_child(void (*body)(void *), void *arg)
 
 static inline void in_child_test(void **state)
 {
-	in_child((void (*)(void *))*state, NULL);
+	in_child((void (*)(void *)) * state, NULL);
 }
 /* An entry of a group of tests whose body runs in a child. */
-#define IN_CHILD(body) { #body, in_child_test, NULL, NULL, (void *)(body) }
+#define IN_CHILD(body)                                                                             \
+	{                                                                                          \
+#body, in_child_test, NULL, NULL, (void *)(body)                                   \
+	}
 
 /* A list of strings as the parser makes it. */
 #define STRV(...)                                                                                  \

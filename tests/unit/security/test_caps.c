@@ -106,8 +106,10 @@ static void nothing_given_is_nothing_left(void *arg)
 static void ambient_of_the_caller_is_cleared(void *arg)
 {
 	struct error err = ERROR_INIT;
-	struct caps caps = { .permitted = BIT(CAP_KILL), .inheritable = BIT(CAP_KILL),
-			     .effective = BIT(CAP_KILL), .ambient = BIT(CAP_KILL) };
+	struct caps caps = { .permitted = BIT(CAP_KILL),
+			     .inheritable = BIT(CAP_KILL),
+			     .effective = BIT(CAP_KILL),
+			     .ambient = BIT(CAP_KILL) };
 	struct caps without = { .permitted = BIT(CAP_KILL), .inheritable = BIT(CAP_KILL) };
 
 	(void)arg;
@@ -123,14 +125,16 @@ static void what_cannot_be_granted_is_named(void *arg)
 	struct caps few = { .permitted = BIT(CAP_KILL) | BIT(CAP_SETPCAP),
 			    .effective = BIT(CAP_SETPCAP) };
 	struct caps more = { .permitted = BIT(CAP_KILL) | BIT(CAP_SYS_TIME),
-			     .effective = BIT(CAP_SYS_TIME), .ambient = BIT(CAP_KILL) };
+			     .effective = BIT(CAP_SYS_TIME),
+			     .ambient = BIT(CAP_KILL) };
 	struct caps ambient = { .permitted = BIT(CAP_KILL), .ambient = BIT(CAP_KILL) };
 	uint64_t removed = 0;
 
 	(void)arg;
 	CHECK_OK(caps_apply(&few, 0, &err), &err);
 	CHECK(caps_apply(&more, 0, &err) == -EPERM);
-	CHECK(strcmp(error_text(&err), "process.capabilities.permitted: CAP_SYS_TIME cannot be granted: "
+	CHECK(strcmp(error_text(&err),
+		     "process.capabilities.permitted: CAP_SYS_TIME cannot be granted: "
 		     "the runtime does not have it itself") == 0);
 	CHECK(caps_apply(&ambient, 0, &err) == -EPERM);
 	CHECK(strstr(error_text(&err), "process.capabilities.ambient: CAP_KILL"));

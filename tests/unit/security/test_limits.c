@@ -17,10 +17,10 @@ static struct oci_rlimits list(struct oci_rlimit *items, size_t len)
 static void every_limit_has_a_name(void **state)
 {
 	static char *names[] = {
-		"RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE",
-		"RLIMIT_LOCKS", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_NICE",
-		"RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
-		"RLIMIT_SIGPENDING", "RLIMIT_STACK",
+		"RLIMIT_AS",     "RLIMIT_CORE",   "RLIMIT_CPU",        "RLIMIT_DATA",
+		"RLIMIT_FSIZE",  "RLIMIT_LOCKS",  "RLIMIT_MEMLOCK",    "RLIMIT_MSGQUEUE",
+		"RLIMIT_NICE",   "RLIMIT_NOFILE", "RLIMIT_NPROC",      "RLIMIT_RSS",
+		"RLIMIT_RTPRIO", "RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK",
 	};
 	struct oci_rlimit items[16];
 	struct oci_rlimits all = list(items, 16);
@@ -116,11 +116,13 @@ static void oom_score_is_set_and_read_first(void *arg)
 	CHECK_OK(oom_score_adj_apply(proc_fd, 500, &err), &err);
 	CHECK(oom_score_now() == 500);
 	drop_sys_resource();
-	CHECK_OK(oom_score_adj_apply(proc_fd, 500, &err), &err); /* nothing to do: no right needed */
+	CHECK_OK(oom_score_adj_apply(proc_fd, 500, &err),
+		 &err); /* nothing to do: no right needed */
 	CHECK_OK(oom_score_adj_apply(proc_fd, 600, &err), &err);
 	CHECK(oom_score_now() == 600);
 	CHECK(oom_score_adj_apply(proc_fd, -1000, &err) == -EACCES);
-	CHECK(strcmp(error_text(&err), "process.oomScoreAdj: -1000 is below the least value allowed "
+	CHECK(strcmp(error_text(&err),
+		     "process.oomScoreAdj: -1000 is below the least value allowed "
 		     "here: going lower needs CAP_SYS_RESOURCE") == 0);
 	CHECK(before > -1000 && oom_score_now() == 600);
 }

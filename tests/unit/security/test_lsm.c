@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Labels are written to a tree shaped like procfs: what the kernel gets is what is then in the files. */
+/* Labels are written to a tree shaped like procfs: what the kernel gets is what is then in the
+ * files. */
 #include "child.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Network devices are moved between two namespaces made for the test; `ip` says what became of them. */
+/* Network devices are moved between two namespaces made for the test; `ip` says what became of
+ * them. */
 #include "child.h"
 
 #include <fcntl.h>
@@ -31,8 +32,8 @@ static char *run_in(int netns, const char *command)
 	char line[2048], *out = calloc(1, 65536);
 	FILE *f;
 
-	(void)snprintf(line, sizeof(line), "%s%s 2>&1", netns < 0 ? "" : "nsenter --net=/proc/self/fd/9 ",
-		       command);
+	(void)snprintf(line, sizeof(line), "%s%s 2>&1",
+		       netns < 0 ? "" : "nsenter --net=/proc/self/fd/9 ", command);
 	if (netns >= 0)
 		CHECK(dup2(netns, 9) == 9);
 	f = popen(line, "r");
@@ -85,20 +86,22 @@ static void a_device_moves_with_what_it_has(void *arg)
 	(void)arg;
 	make_host();
 	ns = container_netns();
-	free(run_in(-1, "sh -c 'ip link add eth9 type veth peer name peer9; ip link set eth9 mtu 1400 "
-			"address 02:00:00:00:00:09; ip link set peer9 up; ip link set eth9 up; "
-			"ip addr add 192.0.2.5/24 broadcast 192.0.2.255 label eth9:a dev eth9; "
-			"ip addr add 192.0.2.6/24 dev eth9; "
-			"ip addr add 198.51.100.1 peer 198.51.100.2/32 dev eth9; "
-			"ip addr add 169.254.7.7/16 scope link dev eth9; "
-			"ip addr add 203.0.113.9/24 valid_lft 500 preferred_lft 500 dev eth9; "
-			"ip -6 addr add 2001:db8::5/64 nodad dev eth9'"));
+	free(run_in(-1,
+		    "sh -c 'ip link add eth9 type veth peer name peer9; ip link set eth9 mtu 1400 "
+		    "address 02:00:00:00:00:09; ip link set peer9 up; ip link set eth9 up; "
+		    "ip addr add 192.0.2.5/24 broadcast 192.0.2.255 label eth9:a dev eth9; "
+		    "ip addr add 192.0.2.6/24 dev eth9; "
+		    "ip addr add 198.51.100.1 peer 198.51.100.2/32 dev eth9; "
+		    "ip addr add 169.254.7.7/16 scope link dev eth9; "
+		    "ip addr add 203.0.113.9/24 valid_lft 500 preferred_lft 500 dev eth9; "
+		    "ip -6 addr add 2001:db8::5/64 nodad dev eth9'"));
 	CHECK_OK(netdev_move(&devices, ns, &err), &err);
 	CHECK(!has_device(-1, "eth9") && has_device(ns, "inside0"));
 	CHECK(shows(ns, "ip -o link show dev inside0", "mtu 1400"));
 	CHECK(shows(ns, "ip -o link show dev inside0", "02:00:00:00:00:09"));
 	CHECK(shows(ns, "ip -o link show dev inside0", ",UP"));
-	CHECK(shows(ns, "ip -o -4 addr", "inet 192.0.2.5/24 brd 192.0.2.255 scope global inside0:a"));
+	CHECK(shows(ns, "ip -o -4 addr",
+		    "inet 192.0.2.5/24 brd 192.0.2.255 scope global inside0:a"));
 	CHECK(shows(ns, "ip -o -4 addr", "inet 192.0.2.6/24 scope global secondary inside0"));
 	CHECK(shows(ns, "ip -o -4 addr", "inet 198.51.100.1 peer 198.51.100.2/32 scope global"));
 	CHECK(shows(ns, "ip -o -6 addr", "inet6 2001:db8::5/64 scope global nodad"));
@@ -117,9 +120,11 @@ static void many_addresses_come_along(void *arg)
 	(void)arg;
 	make_host();
 	ns = container_netns();
-	free(run_in(-1, "sh -c 'ip link add eth9 type veth peer name peer9; for i in $(seq 1 250); do "
-			"echo addr add 10.1.$i.1/24 dev eth9; echo addr add 2001:db8:$i::1/64 dev eth9; "
-			"done | ip -batch -'"));
+	free(run_in(
+		-1,
+		"sh -c 'ip link add eth9 type veth peer name peer9; for i in $(seq 1 250); do "
+		"echo addr add 10.1.$i.1/24 dev eth9; echo addr add 2001:db8:$i::1/64 dev eth9; "
+		"done | ip -batch -'"));
 	CHECK_OK(netdev_move(&devices, ns, &err), &err);
 	CHECK(shows(ns, "sh -c 'ip -o -4 addr show dev eth9 | wc -l'", "250\n"));
 	CHECK(shows(ns, "sh -c 'ip -o -6 addr show dev eth9 scope global | wc -l'", "250\n"));
@@ -159,7 +164,8 @@ static void a_failure_brings_all_back(void *arg)
 			"ip -6 addr add 2001:db8::5/64 nodad dev eth9'"));
 	free(run_in(ns, "ip link add taken type veth peer name other"));
 	CHECK(netdev_move(&devices, ns, &err) == -EEXIST);
-	CHECK(strcmp(error_text(&err), "linux.netDevices[\"eth8\"].name: the container has a network "
+	CHECK(strcmp(error_text(&err),
+		     "linux.netDevices[\"eth8\"].name: the container has a network "
 		     "device \"taken\" already") == 0);
 	CHECK(has_device(-1, "eth9") && has_device(-1, "eth8"));
 	CHECK(!has_device(ns, "inside0") && !has_device(ns, "eth9"));
@@ -170,7 +176,8 @@ static void a_failure_brings_all_back(void *arg)
 
 static void what_cannot_move_is_named(void *arg)
 {
-	struct oci_net_device absent = { .host_name = "eth9" }, lo = { .host_name = "lo", .name = "l1" };
+	struct oci_net_device absent = { .host_name = "eth9" },
+			      lo = { .host_name = "lo", .name = "l1" };
 	struct oci_net_device bridge = { .host_name = "br9" };
 	struct oci_net_devices devices = one(&absent);
 	struct error err = ERROR_INIT;
@@ -188,7 +195,8 @@ static void what_cannot_move_is_named(void *arg)
 	CHECK(strstr(error_text(&err), "linux.netDevices[\"lo\"]: a loopback device"));
 	devices = one(&bridge);
 	CHECK(netdev_move(&devices, ns, &err) == -EINVAL);
-	CHECK(strstr(error_text(&err), "linux.netDevices[\"br9\"]: a device of this kind cannot change "
+	CHECK(strstr(error_text(&err),
+		     "linux.netDevices[\"br9\"]: a device of this kind cannot change "
 		     "its namespace"));
 	own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	CHECK(netdev_move(&devices, own, &err) == -EINVAL);
@@ -205,9 +213,12 @@ static void names_are_checked(void **state)
 		{ "a/b", NULL, "linux.netDevices[\"a/b\"]: not the name of a network device" },
 		{ "eth%d", NULL, "linux.netDevices[\"eth%d\"]: not the name of a network device" },
 		{ "eth0", "0123456789abcdef",
-		  "linux.netDevices[\"eth0\"].name: \"0123456789abcdef\" cannot name a network device" },
-		{ "eth0", "a b", "linux.netDevices[\"eth0\"].name: \"a b\" cannot name a network device" },
-		{ "eth0", "%s", "linux.netDevices[\"eth0\"].name: \"%s\" cannot name a network device" },
+		  "linux.netDevices[\"eth0\"].name: \"0123456789abcdef\" cannot name a network "
+		  "device" },
+		{ "eth0", "a b",
+		  "linux.netDevices[\"eth0\"].name: \"a b\" cannot name a network device" },
+		{ "eth0", "%s",
+		  "linux.netDevices[\"eth0\"].name: \"%s\" cannot name a network device" },
 		{ "eth0", "a%d%d",
 		  "linux.netDevices[\"eth0\"].name: \"a%d%d\" cannot name a network device" },
 	};

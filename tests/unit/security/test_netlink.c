@@ -56,7 +56,8 @@ static void attributes_are_read_within_bounds(void **state)
 	assert_int_equal(netlink_parse(u.bytes, 8, table, 3), 0);
 	assert_ptr_equal(table[2], &u.attr);
 	assert_null(table[1]);
-	assert_int_equal(netlink_parse(u.bytes, 7, table, 3), -EBADMSG); /* longer than what is there */
+	assert_int_equal(netlink_parse(u.bytes, 7, table, 3),
+			 -EBADMSG); /* longer than what is there */
 	assert_int_equal(netlink_parse(u.bytes, 0, table, 3), 0);
 	assert_int_equal(netlink_parse(u.bytes, 3, table, 3), -EBADMSG);
 	u.attr.nla_len = 3; /* shorter than its own header: would never end */
@@ -69,7 +70,7 @@ static void attributes_are_read_within_bounds(void **state)
 	u.bytes[4] = 'e';
 	u.bytes[5] = 't';
 	assert_int_equal(netlink_parse(u.bytes, 8, table, 3), 0);
-	assert_null(netlink_string(table[1])); /* not terminated */
+	assert_null(netlink_string(table[1]));         /* not terminated */
 	assert_int_equal(netlink_u32(table[1], 7), 7); /* not four bytes */
 }
 

@@ -58,7 +58,10 @@ int __wrap_unlinkat(int fd, const char *path, int flags)
 	return __real_unlinkat(fd, path, flags);
 }
 
-struct fixture { char path[32]; int fd; };
+struct fixture {
+	char path[32];
+	int fd;
+};
 
 static int set_up(void **state)
 {
@@ -106,7 +109,8 @@ static bool exists(const struct fixture *f, const char *path)
 
 static void without_a_name_the_group_is_the_containers(void **state)
 {
-	struct oci_intel_rdt rdt = { .l3_cache_schema = "L3:0=f0;1=f", .mem_bw_schema = "MB:0=20;1=70",
+	struct oci_intel_rdt rdt = { .l3_cache_schema = "L3:0=f0;1=f",
+				     .mem_bw_schema = "MB:0=20;1=70",
 				     .schemata = STRV("L2:0=f", "L3:0=ff") };
 	struct fixture *f = *state;
 	struct error err = ERROR_INIT;
@@ -142,9 +146,10 @@ static void a_group_without_schema_must_exist(void **state)
 	struct error err = ERROR_INIT;
 	bool made;
 
-	assert_refused(rdt_apply_at(f->fd, &rdt, "c1", 123, &made, &err), &err,
-		       "linux.intelRdt.closID: group \"gold\" does not exist, and no schema is given to "
-		       "make it with");
+	assert_refused(
+		rdt_apply_at(f->fd, &rdt, "c1", 123, &made, &err), &err,
+		"linux.intelRdt.closID: group \"gold\" does not exist, and no schema is given to "
+		"make it with");
 	assert_false(exists(f, "gold"));
 	assert_int_equal(mkdirat(f->fd, "gold", 0755), 0);
 	assert_int_equal(rdt_apply_at(f->fd, &rdt, "c1", 123, &made, &err), 0);
@@ -169,7 +174,8 @@ static void the_default_group_is_a_slash(void **state)
 
 static void a_group_that_is_there_must_agree(void **state)
 {
-	struct oci_intel_rdt rdt = { .clos_id = "gold", .l3_cache_schema = "L3:1=00f;0=F0",
+	struct oci_intel_rdt rdt = { .clos_id = "gold",
+				     .l3_cache_schema = "L3:1=00f;0=F0",
 				     .mem_bw_schema = "MB:0=20" };
 	struct fixture *f = *state;
 	struct error err = ERROR_INIT;
@@ -208,9 +214,10 @@ static void a_failure_leaves_no_group(void **state)
 	bool made;
 
 	no_groups_left = true;
-	assert_refused(rdt_apply_at(f->fd, &rdt, "c1", 123, &made, &err), &err,
-		       "linux.intelRdt.closID: the processor has no class of service left for group "
-		       "\"c1\"");
+	assert_refused(
+		rdt_apply_at(f->fd, &rdt, "c1", 123, &made, &err), &err,
+		"linux.intelRdt.closID: the processor has no class of service left for group "
+		"\"c1\"");
 	no_groups_left = false;
 	assert_int_equal(unlinkat(f->fd, "mon_groups", AT_REMOVEDIR), 0);
 	rdt.clos_id = "/";
@@ -221,7 +228,8 @@ static void a_failure_leaves_no_group(void **state)
 
 static void bad_values_are_refused_by_path(void **state)
 {
-	static char *const names[] = { ".", "..", "a/b", "/x", "info", "mon_groups", "mon_data", "a\nb" };
+	static char *const names[] = { ".",    "..",         "a/b",      "/x",
+				       "info", "mon_groups", "mon_data", "a\nb" };
 	struct oci_intel_rdt rdt = { .mem_bw_schema = "L3:0=1" };
 	struct fixture *f = *state;
 	struct error err = ERROR_INIT;

@@ -40,8 +40,9 @@ static void id_lists_are_parsed_and_bounded(void **state)
 	assert_int_equal(id_list_parse("128", bits, 127), -ERANGE);
 	assert_int_equal(id_list_parse("0-18446744073709551617", bits, 127), -ERANGE);
 	assert_int_equal(id_list_parse("3-1", bits, 127), -ERANGE);
-	for (const char *const *bad = (const char *const[]){ "", ",", "1,", "1-", "-1", "a", "1 2", "1--2",
-							     "0x1", NULL }; *bad; bad++)
+	for (const char *const *bad = (const char *const[]){ "", ",", "1,", "1-", "-1", "a", "1 2",
+							     "1--2", "0x1", NULL };
+	     *bad; bad++)
 		assert_int_equal(id_list_parse(*bad, bits, 127), -EINVAL);
 }
 
@@ -54,10 +55,12 @@ static void schedulers_are_checked(void **state)
 		{ { .policy = "SCHED_X" }, "s.policy: unknown policy \"SCHED_X\"" },
 		{ { .policy = "SCHED_ISO" }, "s.policy: Linux has no \"SCHED_ISO\"" },
 		{ { .policy = "SCHED_OTHER", .nice = 20 }, "s.nice: 20 is not in -20 … 19" },
-		{ { .policy = "SCHED_FIFO" }, "s.priority: 0 is not in 1 … 99, as SCHED_FIFO needs" },
+		{ { .policy = "SCHED_FIFO" },
+		  "s.priority: 0 is not in 1 … 99, as SCHED_FIFO needs" },
 		{ { .policy = "SCHED_BATCH", .priority = 1 },
 		  "s.priority: only SCHED_FIFO and SCHED_RR have one" },
-		{ { .policy = "SCHED_OTHER", .period = 5 }, "s.period: only SCHED_DEADLINE has it" },
+		{ { .policy = "SCHED_OTHER", .period = 5 },
+		  "s.period: only SCHED_DEADLINE has it" },
 		{ { .policy = "SCHED_DEADLINE", .runtime = 5 },
 		  "s.runtime: SCHED_DEADLINE needs at least 1024 ns" },
 		{ { .policy = "SCHED_DEADLINE", .runtime = 5000, .deadline = 4000 },
@@ -78,12 +81,15 @@ static void schedulers_are_checked(void **state)
 
 static void policies_are_set(void *arg)
 {
-	struct oci_scheduler batch = { .policy = "SCHED_BATCH", .nice = 7,
+	struct oci_scheduler batch = { .policy = "SCHED_BATCH",
+				       .nice = 7,
 				       .flags = STRV("SCHED_FLAG_RESET_ON_FORK") };
 	struct oci_scheduler idle = { .policy = "SCHED_IDLE" };
 	struct oci_scheduler fifo = { .policy = "SCHED_FIFO", .priority = 3 };
-	struct oci_scheduler deadline = { .policy = "SCHED_DEADLINE", .runtime = 100000,
-					  .deadline = 10000000, .period = 20000000 };
+	struct oci_scheduler deadline = { .policy = "SCHED_DEADLINE",
+					  .runtime = 100000,
+					  .deadline = 10000000,
+					  .period = 20000000 };
 	struct error err = ERROR_INIT;
 	struct attributes a;
 
@@ -99,7 +105,8 @@ static void policies_are_set(void *arg)
 	CHECK(a.policy == SCHED_FIFO && a.priority == 3);
 	CHECK_OK(scheduler_apply(&deadline, &err), &err);
 	a = attributes_now();
-	CHECK(a.policy == 6 && a.runtime == 100000 && a.deadline == 10000000 && a.period == 20000000);
+	CHECK(a.policy == 6 && a.runtime == 100000 && a.deadline == 10000000 &&
+	      a.period == 20000000);
 }
 
 static void real_time_without_the_right_says_so(void *arg)
@@ -113,7 +120,7 @@ static void real_time_without_the_right_says_so(void *arg)
 	CHECK(setrlimit(RLIMIT_RTPRIO, &none) == 0 && setresuid(1000, 1000, 1000) == 0);
 	CHECK(scheduler_apply(&fifo, &err) == -EPERM);
 	CHECK(strstr(error_text(&err), "process.scheduler: SCHED_FIFO is not permitted: it needs "
-		     "CAP_SYS_NICE"));
+				       "CAP_SYS_NICE"));
 	CHECK(io_priority_apply(&rt, &err) == -EPERM);
 	CHECK(strstr(error_text(&err), "process.ioPriority: IOPRIO_CLASS_RT needs CAP_SYS_NICE"));
 }
@@ -160,7 +167,8 @@ static void affinity_is_set(void *arg)
 
 static void memory_policy_is_set(void *arg)
 {
-	struct oci_memory_policy bind = { .mode = "MPOL_BIND", .nodes = "0",
+	struct oci_memory_policy bind = { .mode = "MPOL_BIND",
+					  .nodes = "0",
 					  .flags = STRV("MPOL_F_STATIC_NODES") };
 	struct oci_memory_policy none = { .mode = "MPOL_DEFAULT" };
 	struct oci_memory_policy absent = { .mode = "MPOL_BIND", .nodes = "1023" };
@@ -184,18 +192,22 @@ static void memory_policies_are_checked(void **state)
 	struct oci_memory_policy none = { .mode = "MPOL_BIND" };
 	struct oci_memory_policy some = { .mode = "MPOL_LOCAL", .nodes = "0" };
 	struct oci_memory_policy high = { .mode = "MPOL_BIND", .nodes = "0-1024" };
-	struct oci_memory_policy flag = { .mode = "MPOL_BIND", .nodes = "0",
+	struct oci_memory_policy flag = { .mode = "MPOL_BIND",
+					  .nodes = "0",
 					  .flags = STRV("MPOL_F_X") };
-	struct oci_memory_policy both = { .mode = "MPOL_BIND", .nodes = "0",
+	struct oci_memory_policy both = { .mode = "MPOL_BIND",
+					  .nodes = "0",
 					  .flags = STRV("MPOL_F_STATIC_NODES",
 							"MPOL_F_RELATIVE_NODES") };
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	assert_refused(memory_policy_check(&unknown, "m", &err), &err, "m.mode: unknown mode \"MPOL_X\"");
+	assert_refused(memory_policy_check(&unknown, "m", &err), &err,
+		       "m.mode: unknown mode \"MPOL_X\"");
 	assert_refused(memory_policy_check(&none, "m", &err), &err,
 		       "m.nodes: MPOL_BIND needs at least one");
-	assert_refused(memory_policy_check(&some, "m", &err), &err, "m.nodes: MPOL_LOCAL takes none");
+	assert_refused(memory_policy_check(&some, "m", &err), &err,
+		       "m.nodes: MPOL_LOCAL takes none");
 	assert_refused(memory_policy_check(&high, "m", &err), &err,
 		       "m.nodes: \"0-1024\" has a node above 1023, or a range that runs backwards");
 	assert_refused(memory_policy_check(&flag, "m", &err), &err,

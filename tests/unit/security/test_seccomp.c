@@ -13,13 +13,21 @@
 #include "container/seccomp.h"
 #include "container/seccomp_cache.h"
 
-#define SYSCALL(act, ...) { .names = STRV(__VA_ARGS__), .action = (act) }
-#define ERRNO_RET(n) { .set = true, .value = (n) }
+#define SYSCALL(act, ...)                                                                          \
+	{                                                                                          \
+		.names = STRV(__VA_ARGS__), .action = (act)                                        \
+	}
+#define ERRNO_RET(n)                                                                               \
+	{                                                                                          \
+		.set = true, .value = (n)                                                          \
+	}
 
 static struct oci_seccomp profile(const char *action, struct oci_seccomp_syscall *rules, size_t len)
 {
 	return (struct oci_seccomp){
-		.default_action = (char *)(uintptr_t)action, .syscalls = rules, .syscalls_len = len,
+		.default_action = (char *)(uintptr_t)action,
+		.syscalls = rules,
+		.syscalls_len = len,
 	};
 }
 
@@ -82,10 +90,10 @@ static void operators(void *arg)
 	struct oci_seccomp_arg args[ARRAY_SIZE(cases)];
 	struct oci_seccomp_syscall rules[ARRAY_SIZE(cases)];
 	/* Each on a system call of its own, without harm whatever its first argument is. */
-	static char *const calls[] = { "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid",
-				       "gettid" };
-	static const long numbers[] = { SYS_getpid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid,
-					SYS_getegid, SYS_gettid };
+	static char *const calls[] = { "getpid", "getppid", "getuid", "geteuid",
+				       "getgid", "getegid", "gettid" };
+	static const long numbers[] = { SYS_getpid, SYS_getppid, SYS_getuid, SYS_geteuid,
+					SYS_getgid, SYS_getegid, SYS_gettid };
 	struct oci_seccomp oci = profile("SCMP_ACT_ALLOW", rules, ARRAY_SIZE(rules));
 	char *names[ARRAY_SIZE(cases)][2];
 
@@ -93,12 +101,15 @@ static void operators(void *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		names[i][0] = calls[i];
 		names[i][1] = NULL;
-		args[i] = (struct oci_seccomp_arg){ .index = 3, .value = cases[i].value,
+		args[i] = (struct oci_seccomp_arg){ .index = 3,
+						    .value = cases[i].value,
 						    .value_two = cases[i].two,
 						    .op = (char *)(uintptr_t)cases[i].op };
 		rules[i] = (struct oci_seccomp_syscall){
-			.names = { .items = names[i], .len = 1 }, .action = "SCMP_ACT_ERRNO",
-			.args = &args[i], .args_len = 1,
+			.names = { .items = names[i], .len = 1 },
+			.action = "SCMP_ACT_ERRNO",
+			.args = &args[i],
+			.args_len = 1,
 		};
 	}
 	(void)install(&oci);
@@ -120,8 +131,14 @@ static void arguments_together(void *arg)
 		{ .index = 0, .value = 2, .op = "SCMP_CMP_EQ" },
 	};
 	struct oci_seccomp_syscall rules[] = {
-		{ .names = STRV("getuid"), .action = "SCMP_ACT_ERRNO", .args = both, .args_len = 2 },
-		{ .names = STRV("getgid"), .action = "SCMP_ACT_ERRNO", .args = either, .args_len = 2 },
+		{ .names = STRV("getuid"),
+		  .action = "SCMP_ACT_ERRNO",
+		  .args = both,
+		  .args_len = 2 },
+		{ .names = STRV("getgid"),
+		  .action = "SCMP_ACT_ERRNO",
+		  .args = either,
+		  .args_len = 2 },
 	};
 	struct oci_seccomp oci = profile("SCMP_ACT_ALLOW", rules, 2);
 
@@ -156,13 +173,14 @@ static void killing_and_trapping(void **state)
 	}
 }
 
-/* What a C library needs to know whether it may fall back: ENOSYS for calls newer than the profile. */
+/* What a C library needs to know whether it may fall back: ENOSYS for calls newer than the profile.
+ */
 static void newer_calls_do_not_exist(void *arg)
 {
 	struct oci_seccomp_syscall rules[] = {
 		/* The last four: for a sanitizer, should one be compiled in. */
-		SYSCALL("SCMP_ACT_ALLOW", "write", "exit_group", "getpid", "rseq", "sigaltstack", "mmap",
-			"munmap", "madvise"),
+		SYSCALL("SCMP_ACT_ALLOW", "write", "exit_group", "getpid", "rseq", "sigaltstack",
+			"mmap", "munmap", "madvise"),
 		SYSCALL("SCMP_ACT_ERRNO", "clone3"),
 	};
 	struct oci_seccomp oci = profile("SCMP_ACT_ERRNO", rules, 2);
@@ -266,7 +284,8 @@ static void loading_without_the_right_says_so(void *arg)
 	CHECK_OK(seccomp_compile(&oci, -1, &filter, &err), &err);
 	CHECK(setresuid(1000, 1000, 1000) == 0);
 	CHECK(seccomp_install(&filter, &listener, &err) == -EACCES);
-	CHECK(strcmp(error_text(&err), "linux.seccomp: loading a filter needs process.noNewPrivileges "
+	CHECK(strcmp(error_text(&err),
+		     "linux.seccomp: loading a filter needs process.noNewPrivileges "
 		     "or CAP_SYS_ADMIN") == 0);
 }
 
@@ -297,13 +316,15 @@ static void bad_profiles_are_refused_by_path(void **state)
 	oci.architectures = STRV("SCMP_ARCH_x86");
 	refuse(&oci, "linux.seccomp.architectures[0]: unknown architecture \"SCMP_ARCH_x86\"");
 	oci.architectures = STRV("SCMP_ARCH_S390X");
-	refuse(&oci, "linux.seccomp.architectures: one of the other byte order than this host's cannot "
+	refuse(&oci,
+	       "linux.seccomp.architectures: one of the other byte order than this host's cannot "
 	       "run here");
 	oci.architectures.len = 0;
 	oci.flags = STRV("SECCOMP_FILTER_FLAG_X");
 	refuse(&oci, "linux.seccomp.flags[0]: unknown flag \"SECCOMP_FILTER_FLAG_X\"");
 	oci.flags = STRV("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV");
-	refuse(&oci, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs a rule with "
+	refuse(&oci,
+	       "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs a rule with "
 	       "SCMP_ACT_NOTIFY");
 	oci.flags.len = 0;
 	oci.listener_metadata = "data";
@@ -324,11 +345,11 @@ static void bad_profiles_are_refused_by_path(void **state)
 	rule.args_len = 0;
 	rule.action = "SCMP_ACT_NOTIFY";
 	refuse(&oci, "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY needs "
-	       "linux.seccomp.listenerPath");
+		     "linux.seccomp.listenerPath");
 	oci.listener_path = "/run/agent.sock";
 	rule.names = STRV("getpid", "write");
 	refuse(&oci, "linux.seccomp.syscalls[0].names[1]: write cannot have SCMP_ACT_NOTIFY: the "
-	       "listener is announced by it");
+		     "listener is announced by it");
 	rule.names.len = 0;
 	refuse(&oci, "linux.seccomp.syscalls[0].names: must name at least one");
 }

@@ -62,7 +62,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* A profile, its key, and a program that no compiler makes: so that one can tell where it is from. */
+/* A profile, its key, and a program that no compiler makes: so that one can tell where it is from.
+ */
 struct sample {
 	struct oci_seccomp oci;
 	struct oci_seccomp_syscall rule;
@@ -77,7 +78,8 @@ static void make_sample(struct sample *s, char *const *names, size_t len)
 		.names = { .items = (char **)(uintptr_t)names, .len = len },
 		.action = "SCMP_ACT_ERRNO",
 	};
-	s->oci = (struct oci_seccomp){ .default_action = "SCMP_ACT_ALLOW", .syscalls = &s->rule,
+	s->oci = (struct oci_seccomp){ .default_action = "SCMP_ACT_ALLOW",
+				       .syscalls = &s->rule,
 				       .syscalls_len = 1 };
 	assert_int_equal(seccomp_key_make(&s->oci, &s->key), 0);
 	seccomp_cache_name(&s->key, s->name);
@@ -156,11 +158,16 @@ static void profiles_do_not_share_a_key(void **state)
 {
 	struct oci_seccomp_arg args[] = { { .index = 0, .value = 1, .op = "SCMP_CMP_EQ" } };
 	struct oci_seccomp_syscall rules[2] = {
-		{ .names = STRV("ab", "c"), .action = "SCMP_ACT_ERRNO", .args = args, .args_len = 1 },
+		{ .names = STRV("ab", "c"),
+		  .action = "SCMP_ACT_ERRNO",
+		  .args = args,
+		  .args_len = 1 },
 		{ .names = STRV("d"), .action = "SCMP_ACT_ERRNO" },
 	};
-	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ALLOW", .syscalls = rules,
-				   .syscalls_len = 2, .architectures = STRV("SCMP_ARCH_X86") };
+	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ALLOW",
+				   .syscalls = rules,
+				   .syscalls_len = 2,
+				   .architectures = STRV("SCMP_ARCH_X86") };
 	struct seccomp_key keys[10];
 	size_t n = 0;
 
@@ -256,7 +263,8 @@ static void a_file_of_another_is_not_taken(void **state)
 	assert_int_equal(fchmodat(f->fd, a.name, 0620, 0), 0);
 	assert_int_equal(load(f->fd, &a), -ENOENT);
 	assert_int_equal(fchmodat(f->fd, a.name, 0600, 0), 0);
-	assert_int_equal(linkat(f->fd, a.name, f->fd, "other", 0), 0); /* another may hold it open */
+	assert_int_equal(linkat(f->fd, a.name, f->fd, "other", 0),
+			 0); /* another may hold it open */
 	assert_int_equal(load(f->fd, &a), -ENOENT);
 	assert_int_equal(renameat(f->fd, a.name, f->fd, "target"), 0);
 	assert_int_equal(symlinkat("target", f->fd, a.name), 0);
@@ -330,7 +338,8 @@ static void fill_the_disk(void *arg)
 	memset(names[0], 'x', 16383);
 	names[0][16383] = '\0';
 	make_sample(&a, names, 1);
-	CHECK(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	CHECK(unshare(CLONE_NEWNS) == 0 &&
+	      mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	CHECK(mount("none", f->path, "tmpfs", 0, "size=8k,mode=0700") == 0);
 	fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(seccomp_cache_store(fd, &a.key, &program) == -ENOSPC);

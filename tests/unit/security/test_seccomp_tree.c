@@ -116,8 +116,9 @@ static void agree(const struct programs *p, uint32_t arch, uint32_t nr, uint64_t
 
 static void agree_everywhere(const struct programs *p)
 {
-	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
-					  AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0, UINT32_MAX };
+	static const uint32_t archs[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    AUDIT_ARCH_AARCH64,
+					  AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64, 0,
+					  UINT32_MAX };
 	uint64_t state = 88172645463325252;
 
 	for (size_t i = 0; i < ARRAY_SIZE(archs); i++) {
@@ -141,8 +142,9 @@ static char *name_lists[RULES][2];
 static struct oci_seccomp_syscall rules[RULES];
 static struct oci_seccomp_arg args[RULES][4];
 
-static const char *const operators[] = { "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ",
-					 "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ" };
+static const char *const operators[] = { "SCMP_CMP_NE",       "SCMP_CMP_LT", "SCMP_CMP_LE",
+					 "SCMP_CMP_EQ",       "SCMP_CMP_GE", "SCMP_CMP_GT",
+					 "SCMP_CMP_MASKED_EQ" };
 
 /* A profile of the size of Docker's; one rule in `conditional` looks at arguments. */
 static size_t make_rules(uint64_t seed, unsigned conditional, bool many_actions)
@@ -167,7 +169,8 @@ static size_t make_rules(uint64_t seed, unsigned conditional, bool many_actions)
 		rules[n] = (struct oci_seccomp_syscall){
 			.names = { .items = name_lists[n], .len = 1 },
 			.action = (char *)(uintptr_t)actions[many_actions ? (r >> 32) % 5 : 0],
-			.args = args[n], .args_len = n_args,
+			.args = args[n],
+			.args_len = n_args,
 		};
 		for (size_t k = 0; k < n_args; k++) {
 			const char *op = operators[(r >> (12 + 4 * k)) % ARRAY_SIZE(operators)];
@@ -192,8 +195,10 @@ static void profiles_keep_their_meaning(void **state)
 		unsigned conditional;
 		bool many_actions;
 	} kinds[] = {
-		{ "SCMP_ACT_ERRNO", 0, false }, { "SCMP_ACT_ERRNO", 40, false },
-		{ "SCMP_ACT_ERRNO", 6, true },  { "SCMP_ACT_KILL_PROCESS", 10, true },
+		{ "SCMP_ACT_ERRNO", 0, false },
+		{ "SCMP_ACT_ERRNO", 40, false },
+		{ "SCMP_ACT_ERRNO", 6, true },
+		{ "SCMP_ACT_KILL_PROCESS", 10, true },
 	};
 
 	(void)state;
@@ -202,7 +207,8 @@ static void profiles_keep_their_meaning(void **state)
 					   .syscalls = rules };
 		struct programs p;
 
-		oci.syscalls_len = make_rules(1234567 + i, kinds[i].conditional, kinds[i].many_actions);
+		oci.syscalls_len =
+			make_rules(1234567 + i, kinds[i].conditional, kinds[i].many_actions);
 		make(&oci, &p);
 		agree_everywhere(&p);
 		done(&p);
@@ -219,9 +225,12 @@ static void profiles_keep_their_meaning(void **state)
 
 static void small_profiles_keep_their_meaning(void **state)
 {
-	struct oci_seccomp_arg arg = { .index = 1, .value = UINT64_C(0x100000005), .op = "SCMP_CMP_GE" };
-	struct oci_seccomp_syscall one = { .names = STRV("read"), .action = "SCMP_ACT_ERRNO",
-					   .args = &arg, .args_len = 1 };
+	struct oci_seccomp_arg arg = { .index = 1,
+				       .value = UINT64_C(0x100000005),
+				       .op = "SCMP_CMP_GE" };
+	struct oci_seccomp_syscall one = {
+		.names = STRV("read"), .action = "SCMP_ACT_ERRNO", .args = &arg, .args_len = 1
+	};
 	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ALLOW" };
 	struct programs p;
 
@@ -242,17 +251,20 @@ static void a_long_condition_goes_the_old_way(void **state)
 	static struct oci_seccomp_syscall many[60];
 	static struct oci_seccomp_arg values[60];
 	char *ioctl_only[] = { "ioctl", NULL };
-	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ERRNO", .syscalls = many,
+	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ERRNO",
+				   .syscalls = many,
 				   .syscalls_len = 60 };
 	struct programs p;
 
 	(void)state;
 	for (size_t i = 0; i < 60; i++) {
-		values[i] = (struct oci_seccomp_arg){ .index = (uint32_t)(i % 6), .value = i * 7919 << (i % 33),
+		values[i] = (struct oci_seccomp_arg){ .index = (uint32_t)(i % 6),
+						      .value = i * 7919 << (i % 33),
 						      .op = "SCMP_CMP_EQ" };
 		many[i] = (struct oci_seccomp_syscall){ .names = { .items = ioctl_only, .len = 1 },
 							.action = "SCMP_ACT_ALLOW",
-							.args = &values[i], .args_len = 1 };
+							.args = &values[i],
+							.args_len = 1 };
 	}
 	make(&oci, &p);
 	assert_true(p.tree.len > p.plain.len);
@@ -314,15 +326,16 @@ static void what_is_not_understood_is_left_alone(void **state)
 		{ .code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW },
 		{ .code = BPF_RET | BPF_K, .k = SECCOMP_RET_KILL_PROCESS },
 	};
-	struct sock_filter ranged[] = { /* an order of architectures */
+	struct sock_filter ranged[] = {
+		/* an order of architectures */
 		{ .code = BPF_LD | BPF_W | BPF_ABS, .k = 4 },
 		{ .code = BPF_JMP | BPF_JGT | BPF_K, .k = 3, .jt = 0, .jf = 1 },
 		{ .code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW },
 		{ .code = BPF_RET | BPF_K, .k = SECCOMP_RET_KILL_PROCESS },
 	};
 	const struct seccomp_program programs[] = {
-		{ unknown, 3 }, { masked, 4 }, { ranged, 4 }, { unknown, 1 }, { unknown, 0 },
-		{ unknown + 2, 1 },
+		{ unknown, 3 }, { masked, 4 },  { ranged, 4 },
+		{ unknown, 1 }, { unknown, 0 }, { unknown + 2, 1 },
 	};
 	struct oci_seccomp oci = { .default_action = "SCMP_ACT_ALLOW" };
 	struct seccomp_program tree = { 0 };

@@ -35,10 +35,21 @@ static struct oci_linux with_all_namespaces(void)
 static void namespaced_settings_are_taken(void **state)
 {
 	static char *const keys[] = {
-		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
-		"kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", "kernel/shmmax",
-		"fs.mqueue.msg_max", "net.ipv4.ip_forward", "net/ipv4/conf/eth0.100/forwarding",
-		"net.ipv4.conf.eth0/100.forwarding", "kernel.domainname", "kernel.hostname",
+		"kernel.msgmax",
+		"kernel.msgmnb",
+		"kernel.msgmni",
+		"kernel.sem",
+		"kernel.shmall",
+		"kernel.shmmax",
+		"kernel.shmmni",
+		"kernel.shm_rmid_forced",
+		"kernel/shmmax",
+		"fs.mqueue.msg_max",
+		"net.ipv4.ip_forward",
+		"net/ipv4/conf/eth0.100/forwarding",
+		"net.ipv4.conf.eth0/100.forwarding",
+		"kernel.domainname",
+		"kernel.hostname",
 		"user.max_user_namespaces",
 	};
 	struct oci_linux linux_ = with_all_namespaces();
@@ -51,8 +62,15 @@ static void namespaced_settings_are_taken(void **state)
 
 static void settings_of_the_host_are_refused(void **state)
 {
-	static char *const keys[] = { "kernel.panic", "vm.overcommit_memory", "kernel.shmmaxx", "fs.mqueue",
-				      "kernel.core_pattern", "fs.file-max", "netx.a", "net", "kernel" };
+	static char *const keys[] = { "kernel.panic",
+				      "vm.overcommit_memory",
+				      "kernel.shmmaxx",
+				      "fs.mqueue",
+				      "kernel.core_pattern",
+				      "fs.file-max",
+				      "netx.a",
+				      "net",
+				      "kernel" };
 	struct oci_linux linux_ = with_all_namespaces(), none = { 0 };
 	struct error err = ERROR_INIT;
 
@@ -63,13 +81,16 @@ static void settings_of_the_host_are_refused(void **state)
 		assert_int_equal(check(&linux_, keys[i], "1", &err), -EINVAL);
 		error_done(&err);
 	}
-	assert_refused(check(&none, "net.ipv4.ip_forward", "1", &err), &err,
-		       "linux.sysctl.net.ipv4.ip_forward: the container shares the network namespace of "
-		       "the host: it needs one of its own in linux.namespaces");
-	assert_refused(check(&none, "kernel.sem", "1", &err), &err,
-		       "linux.sysctl.kernel.sem: the container shares the ipc namespace of the host: it "
-		       "needs one of its own in linux.namespaces");
-	for (char *const *key = (char *const[]){ "user.max_mnt_namespaces", "kernel.domainname", NULL };
+	assert_refused(
+		check(&none, "net.ipv4.ip_forward", "1", &err), &err,
+		"linux.sysctl.net.ipv4.ip_forward: the container shares the network namespace of "
+		"the host: it needs one of its own in linux.namespaces");
+	assert_refused(
+		check(&none, "kernel.sem", "1", &err), &err,
+		"linux.sysctl.kernel.sem: the container shares the ipc namespace of the host: it "
+		"needs one of its own in linux.namespaces");
+	for (char *const *key =
+		     (char *const[]){ "user.max_mnt_namespaces", "kernel.domainname", NULL };
 	     *key; key++) {
 		assert_int_equal(check(&none, *key, "1", &err), -EINVAL);
 		error_done(&err);
@@ -78,8 +99,18 @@ static void settings_of_the_host_are_refused(void **state)
 
 static void names_that_climb_are_refused(void **state)
 {
-	static char *const keys[] = { "", ".", "..", "net..ipv4", "net.", ".net", "net/../kernel/panic",
-				      "net/./x", "net//x", "/net/x", "net.//.kernel", "net./.x",
+	static char *const keys[] = { "",
+				      ".",
+				      "..",
+				      "net..ipv4",
+				      "net.",
+				      ".net",
+				      "net/../kernel/panic",
+				      "net/./x",
+				      "net//x",
+				      "/net/x",
+				      "net.//.kernel",
+				      "net./.x",
 				      "net/ipv4/" };
 	struct oci_linux linux_ = with_all_namespaces();
 	struct error err = ERROR_INIT;
@@ -178,11 +209,11 @@ static void what_the_kernel_refuses_is_named(void *arg)
 	proc_fd = procfs_open();
 	CHECK(sysctl_apply(proc_fd, &all, &err) == -ENOENT);
 	CHECK(strcmp(error_text(&err), "linux.sysctl.net.ipv4.no_such: the container's kernel and "
-		     "namespaces have no such setting") == 0);
+				       "namespaces have no such setting") == 0);
 	all.items = &bad;
 	CHECK(sysctl_apply(proc_fd, &all, &err) == -EINVAL);
 	CHECK(strcmp(error_text(&err), "linux.sysctl.kernel.msgmax: set it to \"many\": Invalid "
-		     "argument") == 0);
+				       "argument") == 0);
 }
 
 /* A tree that only looks like /proc/sys must not lead a write elsewhere. */
@@ -207,7 +238,8 @@ static void links_are_not_followed(void *arg)
 	CHECK(symlinkat("../../other/msgmax", fd, "sys/kernel/msgmax") == 0);
 	CHECK(sysctl_apply(fd, &all, &err) == -ELOOP);
 	CHECK(fstat(victim, &st) == 0 && st.st_size == 0);
-	CHECK(unlinkat(fd, "sys/kernel/msgmax", 0) == 0 && unlinkat(fd, "sys/kernel", AT_REMOVEDIR) == 0);
+	CHECK(unlinkat(fd, "sys/kernel/msgmax", 0) == 0 &&
+	      unlinkat(fd, "sys/kernel", AT_REMOVEDIR) == 0);
 	CHECK(unlinkat(fd, "sys", AT_REMOVEDIR) == 0 && unlinkat(fd, "other/msgmax", 0) == 0);
 	CHECK(unlinkat(fd, "other", AT_REMOVEDIR) == 0 && rmdir(dir) == 0);
 }

@@ -98,7 +98,8 @@ static int append_array(sd_bus_message *m, const char *contents, const json_t *v
 
 	if (r < 0 || !json_is_array(value))
 		return r < 0 ? r : -EINVAL;
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (contents[0] == '(') {
 			char fields[8];
 			size_t n = strlen(contents) - 2;
@@ -109,7 +110,8 @@ static int append_array(sd_bus_message *m, const char *contents, const json_t *v
 			fields[n] = 0;
 			r = sd_bus_message_open_container(m, 'r', fields);
 			for (size_t k = 0; r >= 0 && k < n; k++)
-				r = append_value(m, (char[]){ fields[k], 0 }, json_array_get(item, k));
+				r = append_value(m, (char[]){ fields[k], 0 },
+						 json_array_get(item, k));
 			if (r >= 0)
 				r = sd_bus_message_close_container(m);
 		} else {
@@ -151,13 +153,15 @@ static int append_properties(sd_bus_message *m, const json_t *properties, sd_bus
 
 	if (r < 0)
 		return r;
-	json_array_foreach(properties, i, property) {
+	json_array_foreach(properties, i, property)
+	{
 		r = append_property(m, property);
 		if (r < 0) {
 			const char *name = json_string_value(json_array_get(property, 0));
 
-			return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "property %s: %s",
-						 name ? name : "?", strerror(-r));
+			return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+						 "property %s: %s", name ? name : "?",
+						 strerror(-r));
 		}
 	}
 	return sd_bus_message_close_container(m);
@@ -189,7 +193,8 @@ static int wait_for_job(sd_bus *bus, struct wait *wait, const struct request *q,
 		int r = sd_bus_process(bus, NULL);
 
 		if (r < 0) {
-			fprintf(stderr, "lost the bus while waiting for %s: %s\n", q->unit, strerror(-r));
+			fprintf(stderr, "lost the bus while waiting for %s: %s\n", q->unit,
+				strerror(-r));
 			return r;
 		}
 		if (r > 0)
@@ -210,14 +215,17 @@ static int wait_for_job(sd_bus *bus, struct wait *wait, const struct request *q,
 
 static int subscribe(sd_bus *bus, struct wait *wait)
 {
-	int r = sd_bus_match_signal(bus, NULL, DESTINATION, PATH, MANAGER, "JobRemoved", job_removed,
-				    wait);
+	int r = sd_bus_match_signal(bus, NULL, DESTINATION, PATH, MANAGER, "JobRemoved",
+				    job_removed, wait);
 
 	if (r >= 0)
-		r = sd_bus_call_method(bus, DESTINATION, PATH, MANAGER, "Subscribe", NULL, NULL, NULL);
+		r = sd_bus_call_method(bus, DESTINATION, PATH, MANAGER, "Subscribe", NULL, NULL,
+				       NULL);
 	if (r < 0)
-		fprintf(stderr, "systemd does not answer on the bus: %s; is systemd running? use "
-				"--cgroup-manager cgroupfs\n", strerror(-r));
+		fprintf(stderr,
+			"systemd does not answer on the bus: %s; is systemd running? use "
+			"--cgroup-manager cgroupfs\n",
+			strerror(-r));
 	return r;
 }
 
@@ -244,8 +252,8 @@ static int call_start(sd_bus *bus, const struct request *q, sd_bus_error *error,
 
 static void reset_failed(sd_bus *bus, const struct request *q)
 {
-	(void)sd_bus_call_method(bus, DESTINATION, PATH, MANAGER, "ResetFailedUnit", NULL, NULL, "s",
-				 q->unit);
+	(void)sd_bus_call_method(bus, DESTINATION, PATH, MANAGER, "ResetFailedUnit", NULL, NULL,
+				 "s", q->unit);
 }
 
 static int start(sd_bus *bus, const struct request *q)
@@ -325,7 +333,8 @@ static int update(sd_bus *bus, const struct request *q)
 
 static int open_bus(const struct request *q, sd_bus **ret)
 {
-	const char *address = getenv(q->user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS");
+	const char *address =
+		getenv(q->user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS");
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char usual[256] = "/run/dbus/system_bus_socket";
 	int r = q->user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
@@ -333,7 +342,8 @@ static int open_bus(const struct request *q, sd_bus **ret)
 	if (r >= 0)
 		return 0;
 	if (q->user)
-		(void)snprintf(usual, sizeof(usual), "%s/bus", runtime ? runtime : "$XDG_RUNTIME_DIR");
+		(void)snprintf(usual, sizeof(usual), "%s/bus",
+			       runtime ? runtime : "$XDG_RUNTIME_DIR");
 	fprintf(stderr, "no %s bus at %s (%s); is systemd running? use --cgroup-manager cgroupfs\n",
 		q->user ? "user" : "system", address ? address : usual, strerror(-r));
 	return r;
