@@ -83,6 +83,20 @@ int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_
 	return fd_read_all(fd, max, ret, ret_len);
 }
 
+int file_read_regular(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return fd_read_all(fd, max, ret, ret_len);
+}
+
 int file_write(int dir_fd, const char *path, const char *text, size_t len)
 {
 	_cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

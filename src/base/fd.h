@@ -14,6 +14,8 @@ int fd_write_all(int fd, const void *data, size_t len);
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len);
 /* Opens dir_fd/path and reads it whole, as fd_read_all. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len);
+/* The same of a regular file only (-EINVAL: anything else): a FIFO in its place would block us for ever. */
+int file_read_regular(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len);
 /* Writes text to an existing file (kernel interface) in one write(2). 0 or -errno. */
 int file_write(int dir_fd, const char *path, const char *text, size_t len);
 /* Makes dir_fd/name hold data, whole or not at all: temporary file, then rename. 0 or -errno. */

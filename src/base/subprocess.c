@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include "base/pid.h"
 
 #define OUTPUT_MAX ((size_t)64 * 1024)
+#define PIPE_READS 16 /* of 4096 bytes: what a pipe holds (pipe(7)) */
 
 /* What the parent holds while the program runs. */
 struct running {
@@ -45,6 +47,8 @@ static _Noreturn void child_exec(const struct subprocess *sp, int in, int out, i
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
+	/* Nobody will wait for it, nor keep its timeout, when we are killed. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(in, 0) < 0 || dup2(sp->stdout_fd >= 0 ? sp->stdout_fd : out, 1) < 0 ||
 	    dup2(sp->stderr_fd >= 0 ? sp->stderr_fd : out, 2) < 0)
 		goto fail;
@@ -91,6 +95,13 @@ static int spawn(const struct subprocess *sp, struct running *run, struct error 
 	if (run->pid == 0)
 		child_exec(sp, in_r, out_w, report_w);
 	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
+	if (run->pidfd < 0) {
+		int e = errno;
+
+		(void)kill(run->pid, SIGKILL);
+		(void)waitpid(run->pid, NULL, 0);
+		return error_sys(err, e, "watch %s", sp->path);
+	}
 	report_w = close_fd(report_w);
 	do
 		n = read(report_r, &child_errno, sizeof(child_errno));
@@ -156,6 +167,7 @@ static void drain(struct running *run)
 static int converse(struct running *run, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int late = 0;
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = run->pidfd, .events = POLLIN },
@@ -179,7 +191,8 @@ static int converse(struct running *run, int timeout_ms)
 			feed(run);
 		if (p[1].revents)
 			drain(run);
-		else if (p[0].revents)
+		/* What it wrote fits into the pipe; more than that comes from what it left running. */
+		if (p[0].revents && (!p[1].revents || ++late > PIPE_READS))
 			return 0;
 	}
 }
@@ -190,6 +203,7 @@ int subprocess_run(const struct subprocess *sp, char **ret_output, struct error 
 		.pidfd = -1, .in = -1, .out = -1, .input = sp->input, .input_left = sp->input_len
 	};
 	int r, wstatus = 0;
+	pid_t reaped;
 
 	if (ret_output)
 		*ret_output = NULL;
@@ -201,8 +215,11 @@ int subprocess_run(const struct subprocess *sp, char **ret_output, struct error 
 		(void)kill(-run.pid, SIGKILL);
 		(void)kill(run.pid, SIGKILL);
 	}
-	while (waitpid(run.pid, &wstatus, 0) < 0 && errno == EINTR)
+	while ((reaped = waitpid(run.pid, &wstatus, 0)) < 0 && errno == EINTR)
 		;
+	/* ECHILD where the caller ignores SIGCHLD: the status is lost, which is not a status of 0. */
+	if (r == 0 && reaped < 0)
+		r = -errno;
 	if (ret_output)
 		*ret_output = TAKE_PTR(run.output);
 	if (r == -ETIMEDOUT)

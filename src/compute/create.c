@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
@@ -53,6 +54,14 @@ static int choose_isolation(struct creating *c, struct error *err)
 	return c->ops ? 0 : -err->code;
 }
 
+static bool is_utf8(const char *text)
+{
+	json_t *string = json_string(text);
+
+	json_decref(string);
+	return string;
+}
+
 static int read_config(struct creating *c, struct error *err)
 {
 	_cleanup_close_ int bundle_fd = -1;
@@ -61,13 +70,20 @@ static int read_config(struct creating *c, struct error *err)
 	c->bundle = realpath(c->create->bundle, NULL);
 	if (!c->bundle)
 		return error_sys(err, errno, "bundle %s", c->create->bundle);
+	if (!is_utf8(c->bundle))
+		return error_set(
+			err, EINVAL,
+			"bundle: its path is not UTF-8, and the state document could not name "
+			"it");
 	bundle_fd = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (bundle_fd < 0)
 		return error_sys(err, errno, "bundle %s", c->bundle);
-	r = file_read(bundle_fd, "config.json", OCI_CONFIG_MAX, &c->config, &c->config_len);
+	r = file_read_regular(bundle_fd, "config.json", OCI_CONFIG_MAX, &c->config, &c->config_len);
 	if (r == -EFBIG)
 		return error_set(err, EFBIG, "%s/config.json: larger than %zu MiB", c->bundle,
 				 OCI_CONFIG_MAX >> 20);
+	if (r == -EINVAL)
+		return error_set(err, EINVAL, "%s/config.json: not a regular file", c->bundle);
 	if (r < 0)
 		return error_sys(err, -r, "%s/config.json", c->bundle);
 	r = oci_spec_parse(c->config, c->config_len, &c->spec, err);
@@ -385,6 +401,38 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 	return r < 0 ? r : end_r;
 }
 
+/* What state.json said is lost; what the config says names the cgroup, where the processes are. */
+static int delete_damaged(const struct compute_host *host, const char *id, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1, .isolation = ISOLATION_PROCESS };
+	_cleanup_oci_spec_ struct oci_spec spec = { 0 };
+	_cleanup_cgroup_ struct cgroup *cg = NULL;
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	struct cgroup_options options = {
+		.manager = host->cgroup_manager, .id = id, .spec = &spec, .rootless = host->rootless
+	};
+	int r;
+
+	r = store_make_anew(host, id, &s.dir_fd, err);
+	if (r < 0)
+		return r;
+	s.container.id = strdup(id);
+	s.container.cgroup_manager = host->cgroup_manager;
+	if (!s.container.id)
+		return error_oom(err);
+	if (store_load_config(s.dir_fd, &spec, &ignored) == 0 &&
+	    host->cgroup_manager != CGROUP_DISABLED) {
+		options.path = spec.linux_ ? spec.linux_->cgroups_path : NULL;
+		if (cgroup_plan(&options, NULL, &cg, &ignored) == 0) {
+			s.container.cgroup_path = strdup(cgroup_path(cg));
+			if (cgroup_scope(cg))
+				s.container.cgroup_scope = strdup(cgroup_scope(cg));
+		}
+		r = container_destroy(&s.container, &spec, s.dir_fd, err);
+	}
+	return r < 0 ? r : store_remove(host, id, s.dir_fd, err);
+}
+
 int compute_delete(const struct compute_host *host, const char *id, bool force, struct error *err)
 {
 	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
@@ -399,6 +447,10 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 	if (r == -ENOENT && force) {
 		error_done(err);
 		return store_sweep(host, id, err);
+	}
+	if (r == -EPROTO && force) {
+		error_done(err);
+		return delete_damaged(host, id, err);
 	}
 	if (r < 0)
 		return r;

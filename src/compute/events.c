@@ -28,11 +28,36 @@ static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
 	return r;
 }
 
-/* Until the process ends or an event's receiver has enough. */
+/* An event for each kill since the last look; the descriptor wakes for other reasons too (v2: limits
+ * touched; v1: the cgroup removed). 1: the receiver has enough, or the cgroup has gone. */
+static int emit_ooms(const struct isolation_ops *ops, const struct stored *s, uint64_t *seen,
+		     compute_event_fn event, void *data, struct error *err)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	uint64_t count;
+
+	if (ops->oom_count(s, &count, &ignored) < 0)
+		return 1;
+	while (*seen < count) {
+		int r = event("oom", NULL, data, err);
+
+		if (r != 0)
+			return r < 0 ? r : 1;
+		(*seen)++;
+	}
+	return 0;
+}
+
+/* Until the process ends or an event's receiver has enough. oom -1: no memory cgroup to watch. */
 static int follow(const struct isolation_ops *ops, const struct stored *s, int pidfd, int oom,
 		  int interval_ms, compute_event_fn event, void *data, struct error *err)
 {
+	_cleanup_error_ struct error ignored = ERROR_INIT;
 	int64_t due = now_ms();
+	uint64_t seen = 0;
+
+	if (oom >= 0)
+		(void)ops->oom_count(s, &seen, &ignored);
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = pidfd, .events = POLLIN },
@@ -54,7 +79,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 		if (r <= 0)
 			continue;
 		if (p[1].revents && cgroup_oom_drain(oom, &gone) > 0 && !gone) {
-			r = event("oom", NULL, data, err);
+			r = emit_ooms(ops, s, &seen, event, data, err);
 			if (r != 0)
 				return r < 0 ? r : 0;
 		}
@@ -80,7 +105,9 @@ int compute_events(const struct compute_host *host, const char *id, int interval
 	if (pidfd < 0)
 		return error_set(err, ESRCH, "container \"%s\": container not running", id);
 	oom = ops->oom_fd(&s, err);
-	if (oom < 0)
+	if (oom == -EOPNOTSUPP)
+		error_done(err); /* no memory cgroup: statistics there are all the same */
+	else if (oom < 0)
 		return oom;
 	return follow(ops, &s, pidfd, oom, interval_ms, event, data, err);
 }

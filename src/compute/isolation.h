@@ -26,6 +26,7 @@ struct isolation_ops {
 		      struct error *err);
 	/* See cgroup_oom_fd, cgroup_oom_drain. */
 	int (*oom_fd)(const struct stored *s, struct error *err);
+	int (*oom_count)(const struct stored *s, uint64_t *ret, struct error *err);
 	int (*destroy)(const struct stored *s, const struct oci_spec *spec, struct error *err);
 };
 

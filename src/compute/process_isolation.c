@@ -117,6 +117,14 @@ static int oom_fd(const struct stored *s, struct error *err)
 	return r < 0 ? r : cgroup_oom_fd(cg, err);
 }
 
+static int oom_count(const struct stored *s, uint64_t *ret, struct error *err)
+{
+	_cleanup_cgroup_ struct cgroup *cg = NULL;
+	int r = container_cgroup(&s->container, &cg, err);
+
+	return r < 0 ? r : cgroup_oom_count(cg, ret, err);
+}
+
 /* The terminal is whichever of the process's standard descriptors is one: taken from the process
  * itself, since the name of it means something only in the container. */
 static int resize(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
@@ -158,5 +166,6 @@ const struct isolation_ops process_isolation = {
 	.stats = stats,
 	.resize = resize,
 	.oom_fd = oom_fd,
+	.oom_count = oom_count,
 	.destroy = destroy,
 };

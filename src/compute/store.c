@@ -11,12 +11,14 @@
 
 #include "base/fd.h"
 #include "base/pid.h"
+#include "compute/lock.h"
 #include "oci/parse.h"
 
 #define STATE_FILE "state.json"
 #define CONFIG_FILE "config.json"
 #define STATE_MAX ((size_t)64 * 1024)
 #define STATE_VERSION 1
+#define LOCK_PATIENCE_MS 2000
 /* No id can have a colon. */
 #define SECCOMP_DIR ":seccomp"
 
@@ -251,6 +253,25 @@ void store_break(const struct compute_host *host, const char *id)
 	pidfd = pid_open(s.container.pid, s.container.pid_start);
 	if (pidfd >= 0)
 		(void)pidfd_kill(pidfd, SIGKILL);
+	/* A command in the middle of something that may take for ever: a hook without a timeout. */
+	lock_break(s.dir_fd, LOCK_PATIENCE_MS);
+}
+
+int store_make_anew(const struct compute_host *host, const char *id, int *ret_dir_fd,
+		    struct error *err)
+{
+	_cleanup_close_ int root_fd = store_open_root(host, false, err);
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (root_fd < 0)
+		return root_fd;
+	fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	r = fd < 0 ? -errno : lock_dir(root_fd, id, fd);
+	if (r < 0)
+		return error_sys(err, -r, "container \"%s\"", id);
+	*ret_dir_fd = TAKE_FD(fd);
+	return 0;
 }
 
 int store_sweep(const struct compute_host *host, const char *id, struct error *err)
@@ -269,10 +290,11 @@ int store_sweep(const struct compute_host *host, const char *id, struct error *e
 	return store_remove(host, id, dir_fd, err);
 }
 
-static void set_string(json_t *o, const char *key, const char *value)
+/* Counts what cannot be written: JSON is UTF-8, paths need not be. */
+static void set_string(json_t *o, const char *key, const char *value, const char **bad)
 {
-	if (value)
-		(void)json_object_set_new(o, key, json_string(value));
+	if (value && json_object_set_new(o, key, json_string(value)) < 0 && !*bad)
+		*bad = key;
 }
 
 int store_save(const struct stored *s, struct error *err)
@@ -280,23 +302,30 @@ int store_save(const struct stored *s, struct error *err)
 	const struct container *c = &s->container;
 	_cleanup_free_ char *text = NULL;
 	json_t *o = json_object();
+	const char *bad = NULL;
 	int r;
 
 	(void)json_object_set_new(o, "version", json_integer(STATE_VERSION));
-	set_string(o, "ociVersion", s->oci_version);
-	set_string(o, "bundle", c->bundle);
-	set_string(o, "rootfs", c->rootfs);
+	set_string(o, "ociVersion", s->oci_version, &bad);
+	set_string(o, "bundle", c->bundle, &bad);
+	set_string(o, "rootfs", c->rootfs, &bad);
 	(void)json_object_set_new(o, "pid", json_integer(c->pid));
 	(void)json_object_set_new(o, "pidStart", json_integer((json_int_t)c->pid_start));
-	set_string(o, "created", s->created);
-	set_string(o, "owner", s->owner);
-	set_string(o, "isolation", compute_isolation_name(s->isolation));
-	set_string(o, "cgroupManager", managers[c->cgroup_manager]);
-	set_string(o, "cgroupPath", c->cgroup_path);
-	set_string(o, "cgroupScope", c->cgroup_scope);
-	set_string(o, "cgroupFreezer", c->cgroup_freezer);
+	set_string(o, "created", s->created, &bad);
+	set_string(o, "owner", s->owner, &bad);
+	set_string(o, "isolation", compute_isolation_name(s->isolation), &bad);
+	set_string(o, "cgroupManager", managers[c->cgroup_manager], &bad);
+	set_string(o, "cgroupPath", c->cgroup_path, &bad);
+	set_string(o, "cgroupScope", c->cgroup_scope, &bad);
+	set_string(o, "cgroupFreezer", c->cgroup_freezer, &bad);
 	if (c->rdt_made)
 		(void)json_object_set_new(o, "rdtMade", json_true());
+	if (bad) {
+		json_decref(o);
+		return error_set(err, EINVAL,
+				 "container \"%s\": its %s is not UTF-8 and cannot be recorded",
+				 c->id, bad);
+	}
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (!text)

@@ -37,11 +37,14 @@ int store_read(int root_fd, const char *id, struct stored *ret);
 /* Gives the lock up, and takes it again, while the directory stays open. */
 void store_unlock(const struct stored *stored);
 void store_relock(const struct stored *stored);
-/* Ends the init of id so that a start waiting for it ends too, and its lock is free; before a
- * forced delete. Nothing there is fine. */
+/* Ends the init of id so that a start waiting for it ends too, and the command that has its lock when that does not
+ * give it up soon (a hook without a timeout hangs); before a forced delete. Nothing there is fine. */
 void store_break(const struct compute_host *host, const char *id);
 /* Whether another command has removed it since it was opened. */
 bool store_is_gone(const struct stored *stored);
+/* Opens and locks the directory of id whatever is in it: for a forced delete of a damaged state. */
+int store_make_anew(const struct compute_host *host, const char *id, int *ret_dir_fd,
+		    struct error *err);
 /* Removes a directory without state that a killed command left; nothing there is fine. */
 int store_sweep(const struct compute_host *host, const char *id, struct error *err);
 /* Replaces state.json. */

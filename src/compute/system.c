@@ -97,7 +97,7 @@ static bool waits_for_start(int dir_fd)
 
 	if (faccessat(dir_fd, CONTAINER_START_SOCKET, F_OK, 0) < 0)
 		return false;
-	sock = unix_connect(dir_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET);
+	sock = unix_connect(dir_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK);
 	if (sock < 0)
 		return sock == -EAGAIN;
 	(void)close_fd(sock);

@@ -49,6 +49,38 @@ static char *copy(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
+/* Without cgroups no limit can hold. Device rules are what every config has, and the devices of a container
+ * without a cgroup are those of its /dev. */
+static int refuse_limits(const struct oci_resources *res, struct error *err)
+{
+	const char *key = NULL;
+
+	if (!res)
+		return 0;
+	if (res->memory)
+		key = "memory";
+	else if (res->cpu)
+		key = "cpu";
+	else if (res->pids_limit.set)
+		key = "pids";
+	else if (res->block_io)
+		key = "blockIO";
+	else if (res->hugepage_limits.len > 0)
+		key = "hugepageLimits";
+	else if (res->network)
+		key = "network";
+	else if (res->rdma.len > 0)
+		key = "rdma";
+	else if (res->unified.len > 0)
+		key = "unified";
+	if (key)
+		return error_set(
+			err, EINVAL,
+			"linux.resources.%s: needs cgroups, and the cgroup manager is disabled",
+			key);
+	return 0;
+}
+
 /* Paths and parsed options; nothing is made. */
 static int plan(struct creation *cr, struct error *err)
 {
@@ -89,7 +121,7 @@ static int plan(struct creation *cr, struct error *err)
 	if (r < 0)
 		return r;
 	if (create->cgroup_manager == CGROUP_DISABLED)
-		return 0;
+		return refuse_limits(l ? l->resources : NULL, err);
 	r = cgroup_plan(&options, l ? l->resources : NULL, &cr->cgroup, err);
 	if (r < 0)
 		return r;

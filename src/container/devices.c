@@ -143,7 +143,7 @@ static int make_device(struct rootfs *fs, const struct oci_device *device, size_
 		return error_set(err, EINVAL, "linux.devices[%zu].type: not c, b, u or p", index);
 	}
 	if (!S_ISFIFO(node.mode))
-		node.rdev = makedev((unsigned)device->major, (unsigned)device->minor);
+		node.rdev = makedev((unsigned)device->major.value, (unsigned)device->minor.value);
 	dir_fd = path_make_parent(fs->root_fd, device->path, 0755, &name, buf, sizeof(buf), err);
 	r = dir_fd < 0 ? dir_fd : make_node(fs, dir_fd, name, &node, err);
 	return r < 0 ? error_wrap(err, r, "linux.devices[%zu]", index) : 0;

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/pid.h"
 #include "container/container.h"
+#include "container/keyring.h"
 #include "container/listener.h"
 #include "container/namespaces.h"
 #include "container/process.h"
@@ -84,7 +85,9 @@ static int child_run(struct execution *ex, struct error *err)
 	if (ex->flags & CLONE_NEWUSER && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) &&
 	    errno != EINVAL)
 		return error_sys(err, errno, "become root of the user namespace");
-	if (oci->terminal)
+	/* The caller's keys are not the container's. */
+	r = keyring_join_session(ex->c->id, err);
+	if (r == 0 && oci->terminal)
 		r = process_open_terminal(&ex->process, &ex->fs, err);
 	(void)chdir(oci->cwd);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -42,6 +43,9 @@ static int join(struct init *in, struct error *err)
 		return error_sys(err, errno, "become root of the user namespace");
 	if (setsid() < 0)
 		return error_sys(err, errno, "setsid");
+	r = namespace_unshare_time(in->namespaces, err);
+	if (r < 0)
+		return r;
 	/* cgroup2 must be mounted from inside it. */
 	if (!in->cgroup || cgroup_is_unified(in->cgroup))
 		r = namespace_unshare_cgroup(in->namespaces, err);
@@ -180,6 +184,29 @@ static int wait_for_start(struct init *in, struct error *err)
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Until start may be a long time: locks and pipes that the caller had open, and directories of the host, are
+ * not held that long. What the container shall have, 3 and so on, is. */
+static void close_what_waits_for_nothing(const struct init *in)
+{
+	int keep[] = { in->sync, in->listen, in->fs.root_fd, in->fs.proc_fd };
+	unsigned from = 3 + in->create->preserve_fds;
+
+	qsort(keep, ARRAY_SIZE(keep), sizeof(keep[0]), by_number);
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < from)
+			continue;
+		if ((unsigned)keep[i] > from)
+			(void)close_range(from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	(void)close_range(from, ~0U, 0);
+}
+
 static int wait_until_started(struct init *in, struct error *err)
 {
 	int r;
@@ -197,6 +224,7 @@ static int wait_until_started(struct init *in, struct error *err)
 		return r;
 	die_when_told();
 	in->sync = close_fd(in->sync);
+	close_what_waits_for_nothing(in);
 	return wait_for_start(in, err);
 }
 

@@ -101,6 +101,8 @@ int namespace_plan_make(const struct oci_linux *l, struct namespace_plan *ret, s
 		else
 			plan.new_flags |= kinds[k].flag;
 	}
+	/* An ordinary user has the right only inside the user namespace, where no stage ever is. */
+	plan.time_inside = plan.new_time && plan.new_flags & CLONE_NEWUSER && geteuid() != 0;
 	*ret = plan;
 	for (int k = 0; k < OCI_NS_KINDS; k++)
 		plan.join_fd[k] = -1;
@@ -155,7 +157,7 @@ static int explain_clone(struct error *err, int code, uint64_t flags)
 
 static bool needs_stage(const struct namespace_plan *plan)
 {
-	if (plan->new_time)
+	if (plan->new_time && !plan->time_inside)
 		return true;
 	for (int k = 0; k < OCI_NS_KINDS; k++)
 		if (plan->join_fd[k] >= 0)
@@ -198,11 +200,20 @@ static int join_all(const struct namespace_plan *plan, struct error *err)
 	return 0;
 }
 
+/* Before anything is joined: behind a mount namespace /proc is what a container made of it. */
+static int open_offsets(struct error *err)
+{
+	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? error_sys(err, errno, "linux.timeOffsets: open /proc/self/timens_offsets")
+		      : fd;
+}
+
 /* Children of the caller will be born into it; offsets can be written until the first is. */
-static int make_time(const struct oci_linux *l, struct error *err)
+static int make_time(const struct oci_linux *l, int offsets, struct error *err)
 {
 	char text[128];
-	int n = 0, r;
+	int n = 0;
 
 	if (unshare(CLONE_NEWTIME) < 0)
 		return error_sys(err, errno, "make the time namespace");
@@ -216,8 +227,27 @@ static int make_time(const struct oci_linux *l, struct error *err)
 			      l->time_offset_boottime.nanosecs);
 	if (n == 0)
 		return 0;
-	r = file_write(AT_FDCWD, "/proc/self/timens_offsets", text, (size_t)n);
-	return r < 0 ? error_sys(err, -r, "linux.timeOffsets") : 0;
+	return write(offsets, text, (size_t)n) != n ? error_sys(err, errno, "linux.timeOffsets")
+						    : 0;
+}
+
+int namespace_unshare_time(const struct namespace_plan *plan, struct error *err)
+{
+	_cleanup_close_ int offsets = -1, made = -1;
+	int r;
+
+	if (!plan->time_inside)
+		return 0;
+	offsets = open_offsets(err);
+	if (offsets < 0)
+		return offsets;
+	r = make_time(plan->linux_, offsets, err);
+	if (r < 0)
+		return r;
+	made = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (made < 0 || setns(made, CLONE_NEWTIME) < 0)
+		return error_sys(err, errno, "enter the time namespace");
+	return 0;
 }
 
 /* What the intermediate process is for: the namespaces of a plan, or those of a process. */
@@ -234,10 +264,15 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	const struct namespace_plan *plan = stage->plan;
 	uint64_t flags = plan ? (uint64_t)(unsigned)plan->new_flags : 0;
-	int pidfd = -1;
+	int pidfd = -1, offsets = -1;
 	pid_t pid;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (plan && plan->new_time && !plan->time_inside) {
+		offsets = open_offsets(&err);
+		if (offsets < 0)
+			goto fail;
+	}
 	/* Not to be looked into from a namespace that it has just joined. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (!plan && namespace_enter(stage->beside, stage->beside_flags, &err) < 0)
@@ -245,10 +280,10 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 	if (plan && join_all(plan, &err) < 0)
 		goto fail;
 	/* A time namespace belongs to the user namespace of its maker, so with a new one for the
-	 * container the offsets are written by the host's root before: they are only the start
-	 * values. */
-	if (plan && plan->new_time && make_time(plan->linux_, &err) < 0)
+	 * container the offsets are written by the host's root before: they are only the start values. */
+	if (offsets >= 0 && make_time(plan->linux_, offsets, &err) < 0)
 		goto fail;
+	(void)close_fd(offsets);
 	pid = clone_child(flags | CLONE_PARENT, -1, &pidfd);
 	if (pid == 0) {
 		(void)close_fd(report);

@@ -15,6 +15,7 @@ struct namespace_plan {
 	 */
 	int new_flags;
 	bool new_net, new_cgroup, new_time;
+	bool time_inside;          /* the time namespace is made by namespace_unshare_time */
 	int join_fd[OCI_NS_KINDS]; /* namespaces given by path, -1: none; owned */
 	const struct oci_linux *linux_;
 };
@@ -43,6 +44,8 @@ pid_t namespace_spawn(const struct namespace_plan *plan, int cgroup_fd, namespac
 int namespace_unshare_net(const struct namespace_plan *plan, struct error *err);
 /* In the child: what is made only after joining the cgroup (cgroup_namespaces(7)). */
 int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *err);
+/* In the child, root of its user namespace: the time namespace that only that root may make. */
+int namespace_unshare_time(const struct namespace_plan *plan, struct error *err);
 
 /* Clones a child that is, or by namespace_enter comes, into the namespaces (flags: CLONE_NEW*) of
  * the process pidfd. An ordinary user has rights in them only after joining the user namespace, so

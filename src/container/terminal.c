@@ -18,6 +18,14 @@ static int become_terminal(int slave, struct error *err)
 	return 0;
 }
 
+/* In a mount namespace of others, or the host's, /dev/console is not ours to cover. */
+static bool own_mounts(const struct rootfs *fs)
+{
+	const struct oci_linux *l = fs->spec->linux_;
+
+	return l && l->namespaces[OCI_NS_MOUNT].present && !l->namespaces[OCI_NS_MOUNT].path;
+}
+
 int process_open_terminal(struct process_plan *plan, struct rootfs *fs, struct error *err)
 {
 	static const char name[] = "/dev/ptmx";
@@ -36,7 +44,7 @@ int process_open_terminal(struct process_plan *plan, struct rootfs *fs, struct e
 		if (ioctl(master, TIOCSWINSZ, &size) < 0)
 			return error_sys(err, errno, "process.consoleSize");
 	}
-	if (plan->is_init) {
+	if (plan->is_init && own_mounts(fs)) {
 		r = rootfs_bind_console(fs, slave, err);
 		if (r < 0)
 			return error_wrap(err, r, "process.terminal");

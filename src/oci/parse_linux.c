@@ -45,8 +45,8 @@ static int read_namespaces(const struct json_at *at, struct arena *arena, void *
 static const struct property device_properties[] = {
 	{ P_STRING(struct oci_device, "path", path), P_REQUIRED },
 	{ P_WORD(struct oci_device, "type", type, oci_device_types), P_REQUIRED },
-	{ P_I64(struct oci_device, "major", major) },
-	{ P_I64(struct oci_device, "minor", minor) },
+	{ P_OPT_I64(struct oci_device, "major", major, INT64_MIN, INT64_MAX) },
+	{ P_OPT_I64(struct oci_device, "minor", minor, INT64_MIN, INT64_MAX) },
 	{ P_OPT_U64(struct oci_device, "fileMode", file_mode, S_IFMT | 07777) },
 	{ P_OPT_U64(struct oci_device, "uid", uid, UINT32_MAX) },
 	{ P_OPT_U64(struct oci_device, "gid", gid, UINT32_MAX) },

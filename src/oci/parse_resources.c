@@ -27,7 +27,7 @@ static int check_device_rule(const struct json_at *at, struct arena *arena, void
 static const struct object_type device_rule_type =
 	OBJECT_TYPE(device_rule_properties, struct oci_device_rule, check_device_rule);
 
-#define P_BYTES(key, field) P_OPT_I64(struct oci_memory, key, field, INT64_MIN, INT64_MAX)
+#define P_BYTES(key, field) P_OPT_I64(struct oci_memory, key, field, -1, INT64_MAX)
 
 static const struct property memory_properties[] = {
 	{ P_BYTES("limit", limit) },
@@ -35,7 +35,7 @@ static const struct property memory_properties[] = {
 	{ P_BYTES("swap", swap) },
 	{ P_BYTES("kernel", kernel) },
 	{ P_BYTES("kernelTCP", kernel_tcp) },
-	{ P_OPT_U64(struct oci_memory, "swappiness", swappiness, UINT64_MAX) },
+	{ P_OPT_U64(struct oci_memory, "swappiness", swappiness, 100) },
 	{ P_OPT_BOOL(struct oci_memory, "disableOOMKiller", disable_oom_killer) },
 	{ P_OPT_BOOL(struct oci_memory, "useHierarchy", use_hierarchy) },
 	{ P_OPT_BOOL(struct oci_memory, "checkBeforeUpdate", check_before_update) },

@@ -153,8 +153,8 @@ struct oci_namespace {
 };
 
 struct oci_device {
-	char *path, *type; /* "c" "b" "u" "p" */
-	int64_t major, minor;
+	char *path, *type;           /* "c" "b" "u" "p" */
+	struct opt_i64 major, minor; /* not of a FIFO */
 	struct opt_u64 file_mode;
 	struct opt_u64 uid, gid;
 };

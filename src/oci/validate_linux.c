@@ -15,15 +15,13 @@ static int check_namespaces(const struct oci_spec *spec, struct error *err)
 {
 	const struct oci_linux *linux_ = spec->linux_;
 
-	/* The message names the type: the entry's place in the array is not kept. */
 	for (int kind = 0; kind < OCI_NS_KINDS; kind++) {
 		const struct oci_namespace *ns = &linux_->namespaces[kind];
 
 		if (ns->path && ns->path[0] != '/')
 			return error_set(err, EINVAL,
-					 "linux.namespaces: path of the %s namespace: expected an "
-					 "absolute path",
-					 oci_namespace_names[kind]);
+					 "linux.namespaces[%zu].path: expected an absolute path",
+					 ns->index);
 	}
 	if ((linux_->time_offset_monotonic.set || linux_->time_offset_boottime.set) &&
 	    !oci_has_new_namespace(spec, OCI_NS_TIME))
@@ -74,10 +72,14 @@ static int check_devices(const struct oci_devices *devices, struct error *err)
 					 UINT32_MAX);
 		if (*device->type == 'p') /* a FIFO has no numbers */
 			continue;
-		if (device->major < 0 || device->major > MAJOR_MAX)
+		if (!device->major.set)
+			return error_set(err, EINVAL, "linux.devices[%zu].major: required", i);
+		if (device->major.value < 0 || device->major.value > MAJOR_MAX)
 			return error_set(err, EINVAL, "linux.devices[%zu].major: not from 0 to %d",
 					 i, MAJOR_MAX);
-		if (device->minor < 0 || device->minor > MINOR_MAX)
+		if (!device->minor.set)
+			return error_set(err, EINVAL, "linux.devices[%zu].minor: required", i);
+		if (device->minor.value < 0 || device->minor.value > MINOR_MAX)
 			return error_set(err, EINVAL, "linux.devices[%zu].minor: not from 0 to %d",
 					 i, MINOR_MAX);
 	}

@@ -4,6 +4,7 @@
  * decides what the process ends with.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 
 #include "container/program_seal.h"
@@ -156,6 +157,9 @@ int main(int argc, char **argv)
 
 	if (argc < 1 || !open_standard_streams())
 		return EXIT_FAILURE;
+	/* A caller that ignores it has its children reaped by the kernel, and so would ours be: exit
+	 * statuses, those of hooks too, would be lost. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (run_program(argc, argv, &log, &status, &err) < 0) {
 		log_failure(&log, error_text(&err));
 		return err.exit_status ? err.exit_status : EXIT_FAILURE;

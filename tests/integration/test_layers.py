@@ -85,7 +85,7 @@ def test_state_says_a_rootfs(runtime, layered):
 
 
 def test_readonly_root(runtime, layered):
-    layered.spec["root"] = {"readonly": True}
+    layered.spec["root"] = {"path": "rootfs", "readonly": True}
     result = runtime.run(layered.sh("cat /etc/all; touch /x 2>/dev/null || echo ' ro'"), check=False)
     assert result.out == "top ro\n", result
 
