@@ -28,11 +28,11 @@ static void opened_done(struct opened *o)
 }
 
 /* One directory, as runc makes it: where it is to be is the caller's decision. */
-static int open_directory(const char *option, const char *path, bool make, struct error *err)
+static int open_directory(const char *option, const char *path, mode_t make, struct error *err)
 {
 	int fd;
 
-	if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (make && mkdir(path, make) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "%s: make %s", option, path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? error_sys(err, errno, "%s %s", option, path) : fd;
@@ -60,9 +60,13 @@ static int parse_status_fd(const char *text, int *ret, struct error *err)
 	return 0;
 }
 
-static int open_options(const char *command, const struct compute_checkpoint *given, bool dump,
-			struct opened *ret, struct error *err)
+static int open_options(const char *command, const struct compute_checkpoint *given,
+			const struct oci_spec *spec, bool dump, struct opened *ret,
+			struct error *err)
 {
+	/* In a user namespace restored processes look for their images with its ids. What is in them
+	 * (0600) is opened for them. */
+	bool userns = spec->linux_ && spec->linux_->namespaces[OCI_NS_USER].present;
 	struct container_checkpoint *o = &ret->options;
 	const char *work = given->work_path;
 	int r = criu_find(command, &ret->program, err);
@@ -86,11 +90,12 @@ static int open_options(const char *command, const struct compute_checkpoint *gi
 	r = parse_status_fd(given->status_fd, &o->status_fd, err);
 	if (r < 0)
 		return r;
-	o->image_fd = open_directory("--image-path", given->image_path, dump, err);
+	o->image_fd = open_directory("--image-path", given->image_path,
+				     dump ? (userns ? 0711 : 0700) : 0, err);
 	if (o->image_fd < 0)
 		return o->image_fd;
-	o->work_fd = work ? open_directory("--work-path", work, true, err)
-			  : open_directory("--image-path", given->image_path, false, err);
+	o->work_fd = work ? open_directory("--work-path", work, 0700, err)
+			  : open_directory("--image-path", given->image_path, 0, err);
 	if (o->work_fd < 0)
 		return o->work_fd;
 	if (o->parent_path && faccessat(o->image_fd, o->parent_path, F_OK, 0) < 0)
@@ -143,7 +148,7 @@ int compute_checkpoint(const struct compute_host *host, const char *id,
 				 compute_isolation_name(s.isolation));
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r == 0)
-		r = open_options("checkpoint", given, true, &opened, err);
+		r = open_options("checkpoint", given, &spec, true, &opened, err);
 	/* Pages that are fetched later may never be: delete --force must not wait for that. */
 	if (r == 0 && given->lazy_pages)
 		store_unlock(&s);
@@ -202,7 +207,7 @@ int compute_restore(const struct compute_host *host, const struct compute_create
 		r = error_set(err, ENOTSUP, "restore: not with isolation %s",
 			      compute_isolation_name(c.s.isolation));
 	if (r == 0)
-		r = open_options("restore", given, false, &opened, err);
+		r = open_options("restore", given, &c.spec, false, &opened, err);
 	if (r == 0 && !create->detach) {
 		if (!create->no_subreaper)
 			(void)prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -222,6 +223,10 @@ static int enter(void *data, struct error *err)
 		r = cgroup_enter_memory(rs->cgroup, err);
 	if (r == 0)
 		r = make_root(rs, err);
+	/* criu before 3.19 does not bring it back: what it restores inherits it instead. */
+	if (r == 0 && rs->create->spec->process->no_new_privileges &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = error_sys(err, errno, "process.noNewPrivileges");
 	if (r == 0)
 		r = reopen(&rs->fds[0], err);
 	return r < 0 ? r : reopen(&rs->fds[1], err);
