@@ -174,7 +174,7 @@ static int make_cgroup(struct creation *cr, struct error *err)
 	cr->cgroup_made = true;
 	r = cgroup_create(cr->cgroup, l ? l->resources : NULL, err);
 	if (r < 0) {
-		cr->cgroup_made = false;
+		cr->cgroup_made = cr->init.opens_cgroup;
 		return r;
 	}
 	if (cgroup_is_absent(cr->cgroup)) {

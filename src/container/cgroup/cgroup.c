@@ -441,6 +441,7 @@ int cgroup_create_v2(struct cgroup *cg, const struct oci_resources *resources, s
 		r = hierarchy_make(cg, &cg->h[i], resources, err);
 		if (r < 0)
 			hierarchy_unmake(&cg->h[i]);
+		cg->h[i].early = r == 0;
 	}
 	return r;
 }
@@ -457,7 +458,8 @@ int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, stru
 		r = cgroup_apply(cg, resources, ~0u, NULL, true, err);
 	if (r < 0) {
 		for (size_t i = 0; i < cg->n; i++)
-			hierarchy_unmake(&cg->h[i]);
+			if (!cg->h[i].early)
+				hierarchy_unmake(&cg->h[i]);
 		return r;
 	}
 	/* Rootless may have left out the one with the freezer. */

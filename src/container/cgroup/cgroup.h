@@ -42,7 +42,8 @@ const char *cgroup_scope(const struct cgroup *cg);
  * (-EBUSY), an existing empty one is used. Undoes what it made when it fails. */
 int cgroup_create(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
 /* Only the cgroup2 directory, for cgroup_clone_fd: v1 directories can be made while the child is
- * already at work. cgroup_create makes the rest. */
+ * already at work. cgroup_create makes the rest, and when it fails
+ * leaves this one to cgroup_destroy. */
 int cgroup_create_v2(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
 /* After cgroup_create: nothing could be made (an ordinary user without delegated cgroups), and
  * there is nothing to store, join or remove. */

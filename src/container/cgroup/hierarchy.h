@@ -37,6 +37,7 @@ struct hierarchy {
 	int dir_fd;        /* of dir, opened when first needed; -1 */
 	int enter_fd;      /* `tasks` for writing; -1 */
 	bool ready;        /* hierarchy_make has been here */
+	bool early;        /* by cgroup_create_v2: a process may be in it already */
 	unsigned made;     /* how many directories at the end of dir were made by us */
 	unsigned refused;  /* v2: controllers that could not be enabled … */
 	char *refused_at;  /* … in this directory … */
