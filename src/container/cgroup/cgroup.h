@@ -114,8 +114,8 @@ int cgroup_read_stats(struct cgroup *cg, struct cgroup_stats *ret, struct error 
  * memory.oom_control; v2: inotify on memory.events); read with cgroup_oom_count. */
 int cgroup_oom_fd(struct cgroup *cg, struct error *err);
 int cgroup_oom_count(struct cgroup *cg, uint64_t *ret, struct error *err);
-/* Drains a descriptor of cgroup_oom_fd. 1: may have happened; 0: nothing; the cgroup being removed
- * sets *ret_gone (v2; on v1 that wakes the descriptor too, and cgroup_oom_count gives -ENOENT). */
+/* Drains a descriptor of cgroup_oom_fd. 2: happened, before the kill is counted (v1), unless the
+ * cgroup has gone; 1: the count tells (v2); 0: nothing. The cgroup being removed sets *ret_gone (v2; on v1 that wakes the descriptor too, and cgroup_oom_count gives -ENOENT). */
 int cgroup_oom_drain(int fd, bool *ret_gone);
 
 void cgroup_free(struct cgroup *cg);
