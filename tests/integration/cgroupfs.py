@@ -83,3 +83,10 @@ def number(pid, name: str) -> int:
         return -1
     amount = int(text)
     return -1 if amount > 1 << 62 else amount
+
+
+def has_v2(controller: str) -> bool:
+    """A cgroup2 mount, alone or beside v1, that has the controller."""
+    return any(controller in Path(base, "cgroup.controllers").read_text().split()
+               for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+               if Path(base, "cgroup.controllers").exists())

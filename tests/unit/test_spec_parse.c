@@ -154,7 +154,7 @@ static void linux_is_parsed_whole(void **state)
 	assert_int_equal(l->gid_mappings.items[0].host_id, 100);
 	assert_int_equal(l->devices.len, 3);
 	assert_string_equal(l->devices.items[0].path, "/dev/fuse");
-	assert_int_equal(l->devices.items[0].minor, 229);
+	assert_int_equal(l->devices.items[0].minor.value, 229);
 	assert_true(l->devices.items[0].file_mode.set &&
 		    l->devices.items[0].file_mode.value == 0666);
 	assert_true(l->devices.items[0].gid.set && l->devices.items[0].gid.value == 8);
@@ -246,7 +246,7 @@ static void resources_are_parsed_whole(void **state)
 		    !b->weight_device.items[0].leaf_weight.set);
 	assert_int_equal(b->weight_device.items[1].leaf_weight.value, 600);
 	assert_int_equal(b->throttle_read_bps.items[0].rate, 100);
-	assert_int_equal(b->throttle_write_bps.items[0].minor, 3);
+	assert_int_equal(b->throttle_write_bps.items[0].minor.value, 3);
 	assert_int_equal(b->throttle_read_iops.items[0].rate, 300);
 	assert_int_equal(b->throttle_write_iops.items[0].major, 8);
 	assert_string_equal(r->hugepage_limits.items[0].page_size, "2MB");
