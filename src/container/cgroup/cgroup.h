@@ -70,6 +70,8 @@ int cgroup_enter(struct cgroup *cg, struct error *err);
 /* In the child, last of all before it waits for start: joins the memory hierarchy, so that setting
  * up is not charged (a 512 KiB limit must do). On v2 nothing. */
 int cgroup_enter_memory(struct cgroup *cg, struct error *err);
+/* The descriptor that cgroup_enter_memory will need, -1: none. Borrowed. */
+int cgroup_memory_fd(const struct cgroup *cg);
 /* From the parent, when the child is ready: v2 limits too small to set up in (memory.max below
  * 16 MiB) are written now. */
 int cgroup_finish(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
