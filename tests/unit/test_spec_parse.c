@@ -246,7 +246,7 @@ static void resources_are_parsed_whole(void **state)
 		    !b->weight_device.items[0].leaf_weight.set);
 	assert_int_equal(b->weight_device.items[1].leaf_weight.value, 600);
 	assert_int_equal(b->throttle_read_bps.items[0].rate, 100);
-	assert_int_equal(b->throttle_write_bps.items[0].minor.value, 3);
+	assert_int_equal(b->throttle_write_bps.items[0].minor, 3);
 	assert_int_equal(b->throttle_read_iops.items[0].rate, 300);
 	assert_int_equal(b->throttle_write_iops.items[0].major, 8);
 	assert_string_equal(r->hugepage_limits.items[0].page_size, "2MB");
