@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -138,6 +139,24 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 int fd_cloexec_from(unsigned first)
 {
 	return close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int fd_close_others(unsigned first, int *keep, size_t n)
+{
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < first)
+			continue;
+		if ((unsigned)keep[i] > first && close_range(first, (unsigned)keep[i] - 1, 0) < 0)
+			return -errno;
+		first = (unsigned)keep[i] + 1;
+	}
+	return close_range(first, ~0U, 0) < 0 ? -errno : 0;
 }
 
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n)

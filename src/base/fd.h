@@ -21,6 +21,8 @@ int file_write(int dir_fd, const char *path, const char *text, size_t len);
 /* Makes dir_fd/name hold data, whole or not at all: temporary file, then rename. 0 or -errno. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode);
 /* Marks every descriptor from first on close-on-exec (close_range(2)). 0 or -errno. */
+/* Closes all descriptors from first on but those of keep (n; sorted here; negative ones are none). */
+int fd_close_others(unsigned first, int *keep, size_t n);
 int fd_cloexec_from(unsigned first);
 /* Sends one message with n (≤ 8) descriptors over a Unix socket. 0 or -errno. */
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n);

@@ -31,13 +31,15 @@ static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
 /* An event for each kill since the last look; the descriptor wakes for other reasons too (v2: limits
  * touched; v1: the cgroup removed). 1: the receiver has enough, or the cgroup has gone. */
 static int emit_ooms(const struct isolation_ops *ops, const struct stored *s, uint64_t *seen,
-		     compute_event_fn event, void *data, struct error *err)
+		     bool happened, compute_event_fn event, void *data, struct error *err)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	uint64_t count;
 
 	if (ops->oom_count(s, &count, &ignored) < 0)
 		return 1;
+	if (happened && count == *seen)
+		count++;
 	while (*seen < count) {
 		int r = event("oom", NULL, data, err);
 
@@ -78,8 +80,9 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 			return error_sys(err, errno, "poll");
 		if (r <= 0)
 			continue;
-		if (p[1].revents && cgroup_oom_drain(oom, &gone) > 0 && !gone) {
-			r = emit_ooms(ops, s, &seen, event, data, err);
+		r = p[1].revents ? cgroup_oom_drain(oom, &gone) : 0;
+		if (r > 0 && !gone) {
+			r = emit_ooms(ops, s, &seen, r > 1, event, data, err);
 			if (r != 0)
 				return r < 0 ? r : 0;
 		}

@@ -11,6 +11,7 @@
 #include "base/pid.h"
 #include "container/hooks.h"
 #include "container/init.h"
+#include "container/lsm.h"
 #include "container/netdev.h"
 #include "container/rdt.h"
 #include "container/sync.h"
@@ -106,7 +107,9 @@ static int plan(struct creation *cr, struct error *err)
 	cr->c.cgroup_manager = create->cgroup_manager;
 	if (!cr->c.id || !cr->c.bundle || !cr->c.rootfs)
 		return error_oom(err);
-	r = namespace_plan_make(l, &cr->namespaces, err);
+	r = lsm_check_mount_label(l ? l->mount_label : NULL, err);
+	if (r == 0)
+		r = namespace_plan_make(l, &cr->namespaces, err);
 	if (r == 0)
 		r = mount_plan_parse(spec, &cr->mounts, err);
 	if (r == 0)
@@ -389,12 +392,45 @@ static int spawn(struct creation *cr, struct error *err)
 	return 0;
 }
 
+/* Before it is recorded as ours: what is recorded may be emptied by a forced delete. */
+static int refuse_busy_cgroup(struct creation *cr, struct error *err)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t len = 0;
+
+	if (!cr->cgroup || cr->create->cgroup_manager != CGROUP_CGROUPFS ||
+	    cgroup_pids(cr->cgroup, &pids, &len, &ignored) < 0 || len == 0)
+		return 0;
+	return error_set(err, EBUSY, "linux.cgroupsPath: cgroup %s has processes in it already",
+			 cr->c.cgroup_path);
+}
+
+/* As runc does; but not in silence. */
+static void warn_of_joined_mounts(const struct creation *cr)
+{
+	const struct container_create *create = cr->create;
+	const struct oci_linux *l = create->spec->linux_;
+
+	if (cr->namespaces.join_fd[OCI_NS_MOUNT] < 0 || !create->warn)
+		return;
+	if (create->spec->mounts.len > 0 || l->masked_paths.len > 0 || l->readonly_paths.len > 0 ||
+	    l->devices.len > 0 || (create->spec->root && create->spec->root->readonly))
+		create->warn(
+			"linux.namespaces: the mount namespace is joined, its root is used as it "
+			"is: root, mounts, linux.devices, linux.maskedPaths and "
+			"linux.readonlyPaths have no effect",
+			create->warn_data);
+}
+
 static int make(struct creation *cr, struct error *err)
 {
 	struct pid_stat stat;
 	int r;
 
-	r = cr->create->record(&cr->c, cr->create->data, err);
+	r = refuse_busy_cgroup(cr, err);
+	if (r == 0)
+		r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)
 		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
@@ -455,6 +491,8 @@ int container_create(const struct container_create *create, struct container *re
 	if (r == 0 && !cr.init.fs.userns)
 		r = process_warn_caps(&cr.init.process, "process", create->warn, create->warn_data,
 				      err);
+	if (r == 0)
+		warn_of_joined_mounts(&cr);
 	if (r < 0) {
 		r = prefer_childs_error(&cr, r, err);
 		undo(&cr);

@@ -101,6 +101,27 @@ static int child_run(struct execution *ex, struct error *err)
 	return r;
 }
 
+/* See namespace_spawn_beside. */
+static int prepare_stage(void *data, int keep_fd, struct error *err)
+{
+	struct execution *ex = data;
+	int keep[6] = { keep_fd, ex->init_pidfd, ex->sync, ex->process.console_sock, -1, -1 };
+	int r = 0;
+
+	if (ex->cgroup) {
+		r = cgroup_enter(ex->cgroup, err);
+		if (r < 0)
+			return r;
+		keep[4] = cgroup_memory_fd(ex->cgroup);
+	}
+	/* A container that is but a chroot is entered by it. */
+	if (!(ex->flags & CLONE_NEWNS))
+		keep[5] = ex->proc_pid_fd;
+	ex->runtime_sync = -1; /* with the others */
+	r = fd_close_others(3 + ex->process.preserve_fds, keep, ARRAY_SIZE(keep));
+	return r < 0 ? error_sys(err, -r, "close descriptors") : 0;
+}
+
 static _Noreturn void exec_main(void *data)
 {
 	struct execution *ex = data;
@@ -212,13 +233,13 @@ static int spawn(struct execution *ex, struct error *err)
 	int r;
 
 	ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, cgroup_fd, &ex->enter,
-					 exec_main, ex, &ex->pidfd, err);
+					 prepare_stage, exec_main, ex, &ex->pidfd, err);
 	if (cgroup_fd >= 0 && (ex->pid == -EBUSY || ex->pid == -EOPNOTSUPP || ex->pid == -EACCES)) {
 		error_done(err);
 		cgroup_clone_failed(ex->cgroup);
 		ex->wait_go = true;
 		ex->pid = namespace_spawn_beside(ex->init_pidfd, ex->flags, -1, &ex->enter,
-						 exec_main, ex, &ex->pidfd, err);
+						 prepare_stage, exec_main, ex, &ex->pidfd, err);
 	}
 	if (ex->pid < 0)
 		return ex->pid;

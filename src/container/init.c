@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "container/hooks.h"
 #include "container/keyring.h"
@@ -188,27 +188,13 @@ static int wait_for_start(struct init *in, struct error *err)
 	}
 }
 
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 /* Until start may be a long time: locks and pipes that the caller had open, and directories of the host, are
  * not held that long. What the container shall have, 3 and so on, is. */
 static void close_what_waits_for_nothing(const struct init *in)
 {
 	int keep[] = { in->sync, in->listen, in->fs.root_fd, in->fs.proc_fd };
-	unsigned from = 3 + in->create->preserve_fds;
 
-	qsort(keep, ARRAY_SIZE(keep), sizeof(keep[0]), by_number);
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-		if (keep[i] < 0 || (unsigned)keep[i] < from)
-			continue;
-		if ((unsigned)keep[i] > from)
-			(void)close_range(from, (unsigned)keep[i] - 1, 0);
-		from = (unsigned)keep[i] + 1;
-	}
-	(void)close_range(from, ~0U, 0);
+	(void)fd_close_others(3 + in->create->preserve_fds, keep, ARRAY_SIZE(keep));
 }
 
 static int wait_until_started(struct init *in, struct error *err)

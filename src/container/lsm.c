@@ -85,6 +85,14 @@ static int set_apparmor(int proc_fd, const char *profile, struct error *err)
 	return 0;
 }
 
+int lsm_check_mount_label(const char *label, struct error *err)
+{
+	if (given(label) && !selinux_enabled())
+		return error_set(err, ENOTSUP,
+				 "linux.mountLabel: SELinux is not enabled on this host");
+	return 0;
+}
+
 int lsm_set_exec(int proc_fd, const char *apparmor_profile, const char *selinux_label,
 		 struct error *err)
 {

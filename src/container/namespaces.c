@@ -254,6 +254,7 @@ int namespace_unshare_time(const struct namespace_plan *plan, struct error *err)
 struct stage {
 	const struct namespace_plan *plan;
 	int beside, beside_flags;
+	namespace_prepare_fn prepare;
 	namespace_child_fn child;
 	void *data;
 };
@@ -275,6 +276,8 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 	}
 	/* Not to be looked into from a namespace that it has just joined. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (stage->prepare && stage->prepare(stage->data, report, &err) < 0)
+		goto fail;
 	if (!plan && namespace_enter(stage->beside, stage->beside_flags, &err) < 0)
 		goto fail;
 	if (plan && join_all(plan, &err) < 0)
@@ -381,38 +384,25 @@ int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *er
 }
 
 pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter,
-			     namespace_child_fn child, void *data, int *ret_pidfd,
-			     struct error *err)
+			     namespace_prepare_fn prepare, namespace_child_fn child, void *data,
+			     int *ret_pidfd, struct error *err)
 {
-	_cleanup_close_ int own = -1;
+	struct stage stage = { .beside = pidfd,
+			       .beside_flags = flags,
+			       .prepare = prepare,
+			       .child = child,
+			       .data = data };
 	pid_t pid;
-	int e;
 
-	if (flags & CLONE_NEWUSER && geteuid() != 0) {
-		struct stage stage = {
-			.beside = pidfd, .beside_flags = flags, .child = child, .data = data
-		};
-
+	if (flags & CLONE_NEWPID || (flags & CLONE_NEWUSER && geteuid() != 0)) {
 		*ret_enter = 0;
 		return spawn_staged(&stage, cgroup_fd, ret_pidfd, err);
 	}
-	*ret_enter = flags & ~CLONE_NEWPID;
-	if (flags & CLONE_NEWPID) {
-		/* Only where this thread's children are born; it stays where it is, and goes back.
-		 */
-		own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
-		if (own < 0)
-			return error_sys(err, errno, "open own pid namespace");
-		if (setns(pidfd, CLONE_NEWPID) < 0)
-			return error_sys(err, errno, "join the container's pid namespace");
-	}
+	*ret_enter = flags;
 	pid = clone_child(0, cgroup_fd, ret_pidfd);
 	if (pid == 0)
 		child(data);
-	e = pid < 0 ? -pid : 0;
-	if (own >= 0 && setns(own, CLONE_NEWPID) < 0 && pid > 0)
-		return error_sys(err, errno, "return to own pid namespace");
-	return e ? error_sys(err, e, "clone") : pid;
+	return pid < 0 ? error_sys(err, -pid, "clone") : pid;
 }
 
 int namespace_enter(int pidfd, int flags, struct error *err)

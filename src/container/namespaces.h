@@ -47,13 +47,17 @@ int namespace_unshare_cgroup(const struct namespace_plan *plan, struct error *er
 /* In the child, root of its user namespace: the time namespace that only that root may make. */
 int namespace_unshare_time(const struct namespace_plan *plan, struct error *err);
 
-/* Clones a child that is, or by namespace_enter comes, into the namespaces (flags: CLONE_NEW*) of
- * the process pidfd. An ordinary user has rights in them only after joining the user namespace, so
- * its child is made by an intermediate process and is inside already: *ret_enter is what is left to
- * enter. */
+/* Runs in the intermediate process before it joins anything; keep_fd is to stay open. 0 or -errno. */
+typedef int (*namespace_prepare_fn)(void *data, int keep_fd, struct error *err);
+
+/* Clones a child that is, or by namespace_enter comes, into the namespaces (flags: CLONE_NEW*) of the process
+ * pidfd: *ret_enter is what is left to enter. An intermediate process makes it where an ordinary user has
+ * rights only after joining the user namespace, and where the container's processes see the child from its first
+ * moment: one with CAP_SYS_PTRACE could reach the host's files by its /proc/PID/root and /proc/PID/fd, so by then
+ * it must be inside, and have closed (prepare) what is not for the container. */
 pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter,
-			     namespace_child_fn child, void *data, int *ret_pidfd,
-			     struct error *err);
+			     namespace_prepare_fn prepare, namespace_child_fn child, void *data,
+			     int *ret_pidfd, struct error *err);
 /* In that child: into the namespaces of the process pidfd. */
 int namespace_enter(int pidfd, int flags, struct error *err);
 /* Which namespaces the process is in that are not the caller's: CLONE_NEW* flags. proc: fd of

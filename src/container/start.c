@@ -10,6 +10,9 @@
 #include "container/listener.h"
 #include "container/sync.h"
 
+/* An init that has said why it fails ends at once. */
+#define INIT_END_TIMEOUT_MS 5000
+
 /* After START: init's word is an error, a seccomp listener to fetch, or its end of the socket
  * closed by execve, which is success. */
 static int follow_exec(const struct container *c, const struct oci_spec *spec, int conn,
@@ -35,11 +38,17 @@ static int follow_exec(const struct container *c, const struct oci_spec *spec, i
 int container_init_start(const struct container *c, const struct oci_spec *spec, int init,
 			 struct error *err)
 {
+	_cleanup_close_ int pidfd = pid_open(c->pid, c->pid_start);
 	int r = sync_send(init, SYNC_START, 0);
 
 	if (r < 0)
 		return error_sys(err, -r, "start: the container's process ended");
-	return follow_exec(c, spec, init, err);
+	r = follow_exec(c, spec, init, err);
+	/* containerd's shim refuses to delete a task whose init it has not yet seen end: a start that
+	 * failed returns after that. */
+	if (r < 0 && pidfd >= 0)
+		(void)pidfd_wait_end(pidfd, INIT_END_TIMEOUT_MS);
+	return r;
 }
 
 int container_start(const struct container *c, const struct oci_spec *spec, int state_fd,

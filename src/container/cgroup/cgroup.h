@@ -70,6 +70,8 @@ int cgroup_enter(struct cgroup *cg, struct error *err);
 /* In the child, last of all before it waits for start: joins the memory hierarchy, so that setting
  * up is not charged (a 512 KiB limit must do). On v2 nothing. */
 int cgroup_enter_memory(struct cgroup *cg, struct error *err);
+/* The descriptor that cgroup_enter_memory will need, -1: none. Borrowed. */
+int cgroup_memory_fd(const struct cgroup *cg);
 /* From the parent, when the child is ready: v2 limits too small to set up in (memory.max below
  * 16 MiB) are written now. */
 int cgroup_finish(struct cgroup *cg, const struct oci_resources *resources, struct error *err);
@@ -114,8 +116,8 @@ int cgroup_read_stats(struct cgroup *cg, struct cgroup_stats *ret, struct error 
  * memory.oom_control; v2: inotify on memory.events); read with cgroup_oom_count. */
 int cgroup_oom_fd(struct cgroup *cg, struct error *err);
 int cgroup_oom_count(struct cgroup *cg, uint64_t *ret, struct error *err);
-/* Drains a descriptor of cgroup_oom_fd. 1: may have happened; 0: nothing; the cgroup being removed
- * sets *ret_gone (v2; on v1 that wakes the descriptor too, and cgroup_oom_count gives -ENOENT). */
+/* Drains a descriptor of cgroup_oom_fd. 2: happened, before the kill is counted (v1), unless the
+ * cgroup has gone; 1: the count tells (v2); 0: nothing. The cgroup being removed sets *ret_gone (v2; on v1 that wakes the descriptor too, and cgroup_oom_count gives -ENOENT). */
 int cgroup_oom_drain(int fd, bool *ret_gone);
 
 void cgroup_free(struct cgroup *cg);

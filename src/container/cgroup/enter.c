@@ -132,6 +132,14 @@ int cgroup_enter_memory(struct cgroup *cg, struct error *err)
 	return enter(cg, true, err);
 }
 
+int cgroup_memory_fd(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->h[i].controllers & CONTROLLER_MEMORY && cg->h[i].enter_fd >= 0)
+			return cg->h[i].enter_fd;
+	return -1;
+}
+
 static int attach_to(struct hierarchy *h, pid_t pid)
 {
 	int fd = hierarchy_dir(h);

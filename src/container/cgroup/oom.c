@@ -97,7 +97,7 @@ int cgroup_oom_drain(int fd, bool *ret_gone)
 	while ((len = read(fd, buf, sizeof(buf))) > 0) {
 		happened = true;
 		if ((size_t)len == sizeof(uint64_t)) /* an eventfd */
-			break;
+			return 2;
 		for (size_t at = 0; at + sizeof(struct inotify_event) <= (size_t)len;) {
 			const struct inotify_event *e = (const void *)(buf + at);
 

@@ -2,8 +2,10 @@
 /* The controllers of cgroup v1, one function each: what is set is written, the rest is left alone.
  * Zero stands for "not given" where engines send it for every container (cpu, memory). */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "container/cgroup/private.h"
 
 #define MEMORY "linux.resources.memory."
@@ -33,6 +35,24 @@ static const char *limit_text(int64_t value, char *buf, size_t size)
 
 /* limit ≤ memory+swap must hold at every moment, so which goes first depends on the direction: the
  * kernel says EINVAL to the wrong one. */
+/* Kernels since 6.1 take the write and limit nothing: what is not kept cannot be honoured. */
+static int set_kernel_memory(struct target *t, int64_t bytes, struct error *err)
+{
+	static const char file[] = "memory.kmem.limit_in_bytes";
+	_cleanup_free_ char *kept = NULL;
+	size_t len;
+	int r = target_set_i64(t, MEMORY "kernel", file, bytes, err);
+
+	if (r < 0 || file_read(hierarchy_dir(t->h), file, 64, &kept, &len) < 0)
+		return r;
+	if (strtoull(kept, NULL, 10) / 2 > (uint64_t)bytes)
+		return error_set(err, EOPNOTSUPP,
+				 MEMORY
+				 "kernel: this kernel does not limit kernel memory apart (it "
+				 "counts in memory.limit)");
+	return 0;
+}
+
 static int memory_and_swap(struct target *t, const struct oci_memory *m, struct error *err)
 {
 	static const char limit_file[] = "memory.limit_in_bytes";
@@ -86,8 +106,7 @@ int v1_memory(struct target *t, const struct oci_resources *res, struct error *e
 		r = target_set_limit(t, MEMORY "reservation", "memory.soft_limit_in_bytes",
 				     m->reservation.value, "-1", err);
 	if (r == 0 && m->kernel.set && m->kernel.value > 0)
-		r = target_set_i64(t, MEMORY "kernel", "memory.kmem.limit_in_bytes",
-				   m->kernel.value, err);
+		r = set_kernel_memory(t, m->kernel.value, err);
 	if (r == 0 && m->kernel_tcp.set && m->kernel_tcp.value != 0)
 		r = target_set_limit(t, MEMORY "kernelTCP", "memory.kmem.tcp.limit_in_bytes",
 				     m->kernel_tcp.value, "-1", err);
