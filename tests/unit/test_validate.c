@@ -233,7 +233,7 @@ static void what_needs_a_namespace_says_which(void **state)
 		  "linux.netDevices: needs a network namespace in linux.namespaces" },
 		{ "{\"hostname\":null,\"linux\":{" NAMESPACES(
 			  MOUNT_NS ",{\"type\":\"pid\",\"path\":\"ns/pid\"}") "}}",
-		  "linux.namespaces: path of the pid namespace: expected an absolute path" },
+		  "linux.namespaces[1].path: expected an absolute path" },
 	};
 	static const char *const good[] = {
 		"{\"linux\":{" NAMESPACES(MOUNT_NS
@@ -310,7 +310,10 @@ static void paths_and_devices_are_checked(void **state)
 		  "linux.devices[0].path: expected an absolute path" },
 		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"c\",\"major\":4096}]}}",
 		  "linux.devices[0].major: not from 0 to 4095" },
-		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"b\",\"minor\":-1}]}}",
+		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"b\",\"minor\":1}]}}",
+		  "linux.devices[0].major: required" },
+		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/"
+		  "x\",\"type\":\"b\",\"major\":1,\"minor\":-1}]}}",
 		  "linux.devices[0].minor: not from 0 to 1048575" },
 		{ "{\"linux\":{\"devices\":[{\"path\":\"/dev/"
 		  "x\",\"type\":\"p\",\"gid\":4294967295}]}}",
