@@ -392,9 +392,12 @@ static int spawn(struct creation *cr, struct error *err)
 static int make(struct creation *cr, struct error *err)
 {
 	struct pid_stat stat;
-	int r;
+	int r = 0;
 
-	r = cr->create->record(&cr->c, cr->create->data, err);
+	if (cr->cgroup)
+		r = cgroup_check_unused(cr->cgroup, err);
+	if (r == 0)
+		r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)
 		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
