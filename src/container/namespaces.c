@@ -408,9 +408,10 @@ pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter
 int namespace_enter(int pidfd, int flags, struct error *err)
 {
 	if (flags && setns(pidfd, flags) < 0)
-		return errno == ESRCH ?
-			       error_set(err, ESRCH, "cannot exec in a stopped container: it has just ended") :
-			       error_sys(err, errno, "join the container's namespaces");
+		return errno == ESRCH
+			       ? error_set(err, ESRCH,
+					   "cannot exec in a stopped container: it has just ended")
+			       : error_sys(err, errno, "join the container's namespaces");
 	return 0;
 }
 

@@ -26,9 +26,11 @@ static bool is_busy(const char *dir)
 
 static int busy_error(const struct hierarchy *h, struct error *err)
 {
-	return error_set(err, EBUSY,
-			 "cgroup %s has processes in it already; choose another linux.cgroupsPath or "
-			 "end them", h->dir);
+	return error_set(
+		err, EBUSY,
+		"cgroup %s has processes in it already; choose another linux.cgroupsPath or "
+		"end them",
+		h->dir);
 }
 
 int cgroup_check_unused(const struct cgroup *cg, struct error *err)
