@@ -2,7 +2,6 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,11 +136,6 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 	if (r < 0)
 		(void)unlinkat(dir_fd, temporary, 0);
 	return r;
-}
-
-int fd_cloexec_from(unsigned first)
-{
-	return close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
 static int by_number(const void *a, const void *b)
