@@ -120,12 +120,15 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 	int r;
 
 	/* One writer at a time holds the lock of the directory, so a fixed name is enough, and what
-	 * a killed writer left is overwritten. */
+	 * a killed writer left is removed. */
 	if (asprintf(&temporary, ".%s.new", name) < 0) {
 		temporary = NULL;
 		return -ENOMEM;
 	}
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	/* O_EXCL: a pid file's directory may be one that others write to, and have put a link there. */
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0 && errno == EEXIST && unlinkat(dir_fd, temporary, 0) == 0)
+		fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, len);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -72,24 +73,16 @@ int pid_open(pid_t pid, uint64_t start_time)
 	return TAKE_FD(fd);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int pidfd_wait_end(int pidfd, int timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
 	for (;;) {
 		int wait = -1, n;
 
 		if (deadline >= 0) {
-			int64_t left = deadline - now_ms();
+			int64_t left = deadline - clock_ms();
 
 			wait = left > 0 ? (int)left : 0;
 		}

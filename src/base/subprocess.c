@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/pid.h"
 
@@ -113,14 +113,6 @@ static int spawn(const struct subprocess *sp, struct running *run, struct error 
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void feed(struct running *run)
 {
 	ssize_t n = send(run->in, run->input, run->input_left, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -166,7 +158,7 @@ static void drain(struct running *run)
 /* Until the program ends: what it left running may keep the pipe open and is not waited for. */
 static int converse(struct running *run, int timeout_ms)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 	int late = 0;
 
 	for (;;) {
@@ -176,7 +168,7 @@ static int converse(struct running *run, int timeout_ms)
 		int wait = -1, n;
 
 		if (deadline >= 0) {
-			int64_t left = deadline - now_ms();
+			int64_t left = deadline - clock_ms();
 
 			if (left <= 0)
 				return -ETIMEDOUT;

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/pid.h"
 #include "compute/isolation.h"
 #include "compute/status.h"
 #include "compute/store.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
 		      compute_event_fn event, void *data, struct error *err)
@@ -55,7 +47,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 		  int interval_ms, compute_event_fn event, void *data, struct error *err)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
-	int64_t due = now_ms();
+	int64_t due = clock_ms();
 	uint64_t seen = 0;
 
 	if (oom >= 0)
@@ -64,7 +56,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 	for (;;) {
 		struct pollfd p[] = { { .fd = pidfd, .events = POLLIN },
 				      { .fd = oom, .events = POLLIN } };
-		int64_t left = due - now_ms();
+		int64_t left = due - clock_ms();
 		bool gone = false;
 		int r;
 
@@ -72,7 +64,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 			r = emit_stats(ops, s, event, data, err);
 			if (r != 0)
 				return r < 0 ? r : 0;
-			due = now_ms() + interval_ms;
+			due = clock_ms() + interval_ms;
 			continue;
 		}
 		r = poll(p, ARRAY_SIZE(p), (int)left);

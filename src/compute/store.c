@@ -336,8 +336,8 @@ int store_save(const struct stored *s, struct error *err)
 
 int store_remove(const struct compute_host *host, const char *id, int dir_fd, struct error *err)
 {
-	static const char *const files[] = { CONTAINER_START_SOCKET, "." CONFIG_FILE ".new",
-					     "." STATE_FILE ".new", CONFIG_FILE, STATE_FILE };
+	static const char *const files[] = { CONTAINER_START_SOCKET, "." STATE_FILE ".new",
+					     CONFIG_FILE, STATE_FILE };
 	_cleanup_close_ int root_fd = store_open_root(host, false, err);
 
 	if (root_fd < 0)
@@ -352,7 +352,10 @@ int store_remove(const struct compute_host *host, const char *id, int dir_fd, st
 
 int store_save_config(int dir_fd, const char *text, size_t len, struct error *err)
 {
-	int r = file_replace(dir_fd, CONFIG_FILE, text, len, 0600);
+	/* Written in place: without a state.json beside it nobody reads it. */
+	_cleanup_close_ int fd = openat(
+		dir_fd, CONFIG_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? -errno : fd_write_all(fd, text, len);
 
 	return r < 0 ? error_sys(err, -r, "keep config.json in the state directory") : 0;
 }

@@ -392,20 +392,6 @@ static int spawn(struct creation *cr, struct error *err)
 	return 0;
 }
 
-/* Before it is recorded as ours: what is recorded may be emptied by a forced delete. */
-static int refuse_busy_cgroup(struct creation *cr, struct error *err)
-{
-	_cleanup_error_ struct error ignored = ERROR_INIT;
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t len = 0;
-
-	if (!cr->cgroup || cr->create->cgroup_manager != CGROUP_CGROUPFS ||
-	    cgroup_pids(cr->cgroup, &pids, &len, &ignored) < 0 || len == 0)
-		return 0;
-	return error_set(err, EBUSY, "linux.cgroupsPath: cgroup %s has processes in it already",
-			 cr->c.cgroup_path);
-}
-
 /* As runc does; but not in silence. */
 static void warn_of_joined_mounts(const struct creation *cr)
 {
@@ -426,9 +412,10 @@ static void warn_of_joined_mounts(const struct creation *cr)
 static int make(struct creation *cr, struct error *err)
 {
 	struct pid_stat stat;
-	int r;
+	int r = 0;
 
-	r = refuse_busy_cgroup(cr, err);
+	if (cr->cgroup)
+		r = cgroup_check_unused(cr->cgroup, err);
 	if (r == 0)
 		r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)

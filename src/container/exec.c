@@ -105,15 +105,21 @@ static int child_run(struct execution *ex, struct error *err)
 static int prepare_stage(void *data, int keep_fd, struct error *err)
 {
 	struct execution *ex = data;
+	const struct opt_i64 *oom = &ex->process.oci->oom_score_adj;
 	int keep[6] = { keep_fd, ex->init_pidfd, ex->sync, ex->process.console_sock, -1, -1 };
 	int r = 0;
 
-	if (ex->cgroup) {
+	/* Undumpable, as it soon is, its files in /proc are not an ordinary user's to write. */
+	if (oom->set && geteuid() != 0)
+		r = process_set_oom_score(getpid(), oom->value, err);
+	if (r == 0 && ex->cgroup) {
 		r = cgroup_enter(ex->cgroup, err);
 		if (r < 0)
 			return r;
 		keep[4] = cgroup_memory_fd(ex->cgroup);
 	}
+	if (r < 0)
+		return r;
 	/* A container that is but a chroot is entered by it. */
 	if (!(ex->flags & CLONE_NEWNS))
 		keep[5] = ex->proc_pid_fd;

@@ -274,10 +274,10 @@ static _Noreturn void stage_main(const struct stage *stage, int report)
 		if (offsets < 0)
 			goto fail;
 	}
-	/* Not to be looked into from a namespace that it has just joined. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (stage->prepare && stage->prepare(stage->data, report, &err) < 0)
 		goto fail;
+	/* Not to be looked into from a namespace that it has just joined. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (!plan && namespace_enter(stage->beside, stage->beside_flags, &err) < 0)
 		goto fail;
 	if (plan && join_all(plan, &err) < 0)
@@ -408,7 +408,10 @@ pid_t namespace_spawn_beside(int pidfd, int flags, int cgroup_fd, int *ret_enter
 int namespace_enter(int pidfd, int flags, struct error *err)
 {
 	if (flags && setns(pidfd, flags) < 0)
-		return error_sys(err, errno, "join the container's namespaces");
+		return errno == ESRCH
+			       ? error_set(err, ESRCH,
+					   "cannot exec in a stopped container: it has just ended")
+			       : error_sys(err, errno, "join the container's namespaces");
 	return 0;
 }
 

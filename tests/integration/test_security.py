@@ -5,6 +5,7 @@ and the caller are not.
 """
 
 import hashlib
+import ctypes
 import os
 import shutil
 import socket
@@ -244,15 +245,43 @@ int main(int argc, char **argv)
 """
 
 
-def test_joining_process_gives_no_way_out(runtime, bundle, outside, compile_c):
-    """CVE-2016-9962: while exec joins the container its descriptors and root are not for it."""
-    b = bundle().caps("CAP_DAC_OVERRIDE")
+@pytest.mark.parametrize("caps", [["CAP_DAC_OVERRIDE"], ["CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE"]],
+                         ids=["plain", "ptrace"])
+def test_joining_process_gives_no_way_out(runtime, bundle, outside, compile_c, caps):
+    """CVE-2016-9962: while exec joins the container its descriptors and root are not for it, even
+    where the container may look into every process that it sees."""
+    b = bundle().caps(*caps)
     b.install(compile_c("scan_proc", SCAN_PROC))
     c = runtime.start(b.args("scan_proc", str(outside / "marker"), "2"))
     c.until_output("ready")
     while "end" not in c.out:
         runtime("exec", c.id, "true", check=False)
     assert "LEAK" not in c.out
+
+
+SESSION_KEYRING = r"""
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void)
+{
+	char text[256] = "";
+	syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, -3L /* session */, text, sizeof(text) - 1);
+	puts(text);
+}
+"""
+
+
+def test_exec_is_in_the_containers_session_keyring(runtime, bundle, compile_c):
+    """The keys of whoever calls exec are not the container's."""
+    b = bundle()
+    program = b.install(compile_c("session_keyring", SESSION_KEYRING))
+    c = runtime.start(b.args("sleep", "1000"))
+
+    def own_keyring():
+        ctypes.CDLL(None).syscall(250, 1, b"hcsit-callers-keys")  # KEYCTL_JOIN_SESSION_KEYRING
+
+    assert f";_ses.{c.id}" in runtime("exec", c.id, program, preexec_fn=own_keyring).out
 
 
 # Fake and symlinked /proc and /sys: 2019-16884, 2019-19921, 2023-27561, 2023-28642

@@ -37,6 +37,9 @@ const char *cgroup_path(const struct cgroup *cg);
 /* Scope unit name, or NULL without systemd. */
 const char *cgroup_scope(const struct cgroup *cg);
 
+/* -EBUSY where processes are in a cgroup of that path. To be asked before the container is recorded:
+ * whoever is in the cgroup of a record without an init is killed by the command that cleans up. */
+int cgroup_check_unused(const struct cgroup *cg, struct error *err);
 /* Makes the directories and applies resources, devices included. For systemd it only prepares:
  * the scope needs a process, see cgroup_attach. An existing cgroup with processes in it is refused
  * (-EBUSY), an existing empty one is used. Undoes what it made when it fails. */

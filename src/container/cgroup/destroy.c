@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "container/cgroup/private.h"
 
 /* pidfds waited on at once; more come in the next round. */
@@ -14,14 +14,6 @@
 /* Between a process's last word and the kernel letting go of its cgroup there is a moment that
  * nothing reports. */
 #define MOMENT_NS (200 * 1000)
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The names on the way down from the container's directory. */
 struct trail {
@@ -170,7 +162,7 @@ static void wait_unpopulated(const char *dir, int timeout_ms)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 	char buf[256];
 
 	if (asprintf(&path, "%s/cgroup.events", dir) < 0) {
@@ -181,7 +173,7 @@ static void wait_unpopulated(const char *dir, int timeout_ms)
 	while (fd >= 0) {
 		struct pollfd pfd = { .fd = fd, .events = POLLPRI };
 		ssize_t len = pread(fd, buf, sizeof(buf) - 1, 0);
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 
 		if (len < 0 || left <= 0)
 			return;
@@ -199,7 +191,7 @@ static int remove_waiting(struct cgroup *cg, struct hierarchy *h, int64_t end)
 
 	for (;;) {
 		int r = remove_tree(h->dir);
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 
 		if (r != -EBUSY || left <= 0)
 			return r;
@@ -240,7 +232,7 @@ static int destroy_error(struct hierarchy *h, int r, struct error *err)
 
 int cgroup_destroy(struct cgroup *cg, int timeout_ms, struct error *err)
 {
-	int64_t end = now_ms() + (timeout_ms > 0 ? timeout_ms : 0);
+	int64_t end = clock_ms() + (timeout_ms > 0 ? timeout_ms : 0);
 	struct hierarchy *failed = NULL;
 	int result = 0, r = 0;
 

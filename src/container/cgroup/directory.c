@@ -24,6 +24,26 @@ static bool is_busy(const char *dir)
 	return r == 0 && list.len > 0;
 }
 
+static int busy_error(const struct hierarchy *h, struct error *err)
+{
+	return error_set(
+		err, EBUSY,
+		"cgroup %s has processes in it already; choose another linux.cgroupsPath or "
+		"end them",
+		h->dir);
+}
+
+int cgroup_check_unused(const struct cgroup *cg, struct error *err)
+{
+	/* systemd names the unit, and refuses one that is there. */
+	if (cg->manager != CGROUP_CGROUPFS)
+		return 0;
+	for (size_t i = 0; i < cg->n; i++)
+		if (is_busy(cg->h[i].dir))
+			return busy_error(&cg->h[i], err);
+	return 0;
+}
+
 /* The slash that ends each level of h->dir below the mount point, the last being its end. */
 static size_t find_levels(const struct hierarchy *h, char **ends, size_t max)
 {
@@ -265,10 +285,7 @@ static int make_directory(struct cgroup *cg, struct hierarchy *h, bool may_be_us
 	if (r == -ENOENT)
 		r = make_levels(h);
 	if (r == -EEXIST && !may_be_used && is_busy(h->dir))
-		return error_set(err, EBUSY,
-				 "cgroup %s has processes in it already; choose another "
-				 "linux.cgroupsPath or end them",
-				 h->dir);
+		return busy_error(h, err);
 	if (r == -EEXIST)
 		r = 0;
 	if (is_denied(r) && cg->rootless) {

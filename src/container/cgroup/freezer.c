@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "container/cgroup/private.h"
 
@@ -13,14 +13,6 @@
 #define FREEZE_TIMEOUT_MS 10000
 /* Now and then a fork slips past v1's freezer, which then stays FREEZING until it starts over. */
 #define V1_RESTART_MS 50
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static bool is_v1(const struct hierarchy *h)
 {
@@ -38,13 +30,13 @@ static struct hierarchy *freezer(const struct cgroup *cg)
  */
 static int wait_v1(int dir_fd)
 {
-	int64_t start = now_ms(), restarted = start;
+	int64_t start = clock_ms(), restarted = start;
 	struct timespec pause = { .tv_nsec = 20 * 1000 };
 	char state[32];
 
 	for (;;) {
 		ssize_t len = read_text(dir_fd, "freezer.state", state, sizeof(state));
-		int64_t now = now_ms();
+		int64_t now = clock_ms();
 		int r = 0;
 
 		if (len < 0)
@@ -70,7 +62,7 @@ static int wait_v1(int dir_fd)
 static int wait_v2(int dir_fd, bool frozen)
 {
 	_cleanup_close_ int fd = openat(dir_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t end = now_ms() + FREEZE_TIMEOUT_MS;
+	int64_t end = clock_ms() + FREEZE_TIMEOUT_MS;
 	char buf[256];
 
 	if (fd < 0)
@@ -78,7 +70,7 @@ static int wait_v2(int dir_fd, bool frozen)
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLPRI };
 		ssize_t len = pread(fd, buf, sizeof(buf) - 1, 0);
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 
 		if (len < 0)
 			return -errno;
