@@ -123,10 +123,9 @@ part_clients() {
 	check_pytest clients 1800 "$build/runhcs" tests/clients
 }
 
-# A report ends the program that it is about with status 99, and is written to a directory that is there
-# for the purpose. A container's first process may report after it has changed its root: then that
-# directory is not to be seen, and the report goes to a file of the same path in the container; the
-# status still fails the test. Leaks are looked for in runhcs as in the unit tests.
+# A report ends the program that it is about with status 99, and is written to a directory made for it.
+# Not so that of a container's first process once it has changed its root: the directory is not there. It
+# dies all the same, saying on stderr that it cannot open the file, and fails the test that it is in.
 part_sanitizers() {
 	say "The same under AddressSanitizer and UndefinedBehaviorSanitizer"
 	configure "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false -Dstatic_link=false \
