@@ -33,12 +33,12 @@ count() { # part, passed, failed, skipped
 	began=$(date +%s)
 }
 
-# No part may hang for ever: a test runner stuck is a failure like any other. The runner has no terminal:
-# what it starts must not wait for somebody to type.
+# No part may hang for ever: a test runner stuck is a failure like any other. It ends with this shell,
+# however that ends, and has no terminal: what it starts must not wait for somebody to type.
 run() { # seconds, log, command...
 	limit=$1 log=$2
 	shift 2
-	timeout --kill-after=30 "$limit" "$@" </dev/null >"$logs/$log" 2>&1
+	setpriv --pdeathsig TERM timeout --kill-after=30 "$limit" "$@" </dev/null >"$logs/$log" 2>&1
 }
 
 tails() { # log

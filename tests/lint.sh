@@ -18,6 +18,7 @@ if git ls-files --cached --others --exclude-standard >"$scratch/files" 2>/dev/nu
 else
 	find . -path './build*' -prune -o -type f -print | sed 's|^\./||' >"$scratch/files"
 fi
+grep -q '^src/.*\.c$' "$scratch/files" || { echo "lint: found no sources"; exit 1; }
 
 files() { # shell patterns; a star stands for slashes too
 	while read -r file; do
