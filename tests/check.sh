@@ -33,12 +33,12 @@ count() { # part, passed, failed, skipped
 	began=$(date +%s)
 }
 
-# No part may hang for ever: a test runner stuck is a failure like any other. The runner has no terminal:
-# what it starts must not wait for somebody to type.
+# No part may hang for ever: a test runner stuck is a failure like any other. It ends with this shell,
+# however that ends, and has no terminal: what it starts must not wait for somebody to type.
 run() { # seconds, log, command...
 	limit=$1 log=$2
 	shift 2
-	timeout --kill-after=30 "$limit" "$@" </dev/null >"$logs/$log" 2>&1
+	setpriv --pdeathsig TERM timeout --kill-after=30 "$limit" "$@" </dev/null >"$logs/$log" 2>&1
 }
 
 tails() { # log
@@ -123,10 +123,9 @@ part_clients() {
 	check_pytest clients 1800 "$build/runhcs" tests/clients
 }
 
-# A report ends the program that it is about with status 99, and is written to a directory that is there
-# for the purpose. A container's first process may report after it has changed its root: then that
-# directory is not to be seen, and the report goes to a file of the same path in the container; the
-# status still fails the test. Leaks are looked for in runhcs as in the unit tests.
+# A report ends the program that it is about with status 99, and is written to a directory made for it.
+# Not so that of a container's first process once it has changed its root: the directory is not there. It
+# dies all the same, saying on stderr that it cannot open the file, and fails the test that it is in.
 part_sanitizers() {
 	say "The same under AddressSanitizer and UndefinedBehaviorSanitizer"
 	configure "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false -Dstatic_link=false \
