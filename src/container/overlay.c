@@ -85,7 +85,8 @@ static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *er
 	return overlay->work < 0 ? overlay->work : 0;
 }
 
-/* By descriptors (Linux 6.13). -EINVAL where the kernel is older. */
+/* By descriptors (Linux 6.13). -EINVAL where overlay knows fsconfig(2) but not that (from 6.5),
+ * -EOPNOTSUPP where the kernel feeds it a string of options (before). */
 static int mount_by_fds(struct rootfs *fs, const struct overlay *overlay, struct error *err)
 {
 	_cleanup_close_ int ctx = fs_context_open("overlay", err);
@@ -151,7 +152,7 @@ static int assemble(struct rootfs *fs, const struct overlay *overlay, struct err
 		r = mount_fd_attach(fd, overlay->scratch, err);
 		return r < 0 ? r : TAKE_FD(fd);
 	}
-	if (fd != -EINVAL) {
+	if (fd != -EINVAL && fd != -EOPNOTSUPP) {
 		error_move(err, &cause);
 		return error_wrap(err, fd, "windows.layerFolders");
 	}

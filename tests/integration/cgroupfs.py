@@ -1,5 +1,6 @@
 """Reading a process's cgroup settings, whatever the layout: v1, v2 or both."""
 
+import math
 from pathlib import Path
 
 # name -> (v1 controller, v1 file, v2 file)
@@ -68,6 +69,13 @@ def value(pid, name: str) -> str:
     return (base / (old if has_v1(controller) else new)).read_text().strip()
 
 
+def shares_of_weight(weight: int) -> int:
+    """The shares that runtimes turn into this cpu.weight since 2025 (runc 1.3.2, crun 1.23): 2 is
+    1, 1024 is 100, 262144 is 10000, a parabola in log-log space between them."""
+    offset = 612 * (math.log10(weight) + 7 / 34)
+    return round(2 ** ((math.sqrt(125 * 125 + 4 * offset) - 125) / 2))
+
+
 def number(pid, name: str) -> int:
     """A setting in v1 terms; -1 for no limit."""
     controller, _old, _new = FILES[name]
@@ -78,7 +86,7 @@ def number(pid, name: str) -> int:
         elif name == "cpu.period":
             text = text.split()[1]
         elif name == "cpu.shares":
-            return 2 + ((int(text) - 1) * 262142) // 9999
+            return shares_of_weight(int(text))
     if text == "max":
         return -1
     amount = int(text)
