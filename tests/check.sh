@@ -73,7 +73,8 @@ check_pytest() { # part, seconds, runtime, arguments...
 
 check_unit() { # part, build directory
 	rm -f "$2/meson-logs/testlog.junit.xml"
-	run 900 "$1.log" meson test -C "$2" --no-rebuild --print-errorlogs
+	run 900 "$1.log" meson test -C "$2" --no-rebuild --print-errorlogs \
+		--timeout-multiplier 4 # a busy machine is slow, and sanitizers more so
 	count_report "$1" "$2/meson-logs/testlog.junit.xml" "$1.log" $?
 }
 
