@@ -151,19 +151,25 @@ def root_device() -> tuple:
     return os.major(device), os.minor(device)
 
 
-@pytest.mark.v1("blkio")
-@pytest.mark.parametrize("field,file", [
-    ("throttleReadBpsDevice", "read_bps"), ("throttleWriteBpsDevice", "write_bps"),
-    ("throttleReadIOPSDevice", "read_iops"), ("throttleWriteIOPSDevice", "write_iops")])
-def test_blkio_throttle(runtime, bundle, field, file):
+@pytest.mark.parametrize("field,file,key", [
+    ("throttleReadBpsDevice", "read_bps", "rbps"),
+    ("throttleWriteBpsDevice", "write_bps", "wbps"),
+    ("throttleReadIOPSDevice", "read_iops", "riops"),
+    ("throttleWriteIOPSDevice", "write_iops", "wiops")])
+def test_blkio_throttle(runtime, bundle, field, file, key):
+    if not (cgroupfs.has_v1("blkio") or cgroupfs.has_v2("io")):
+        pytest.skip("no controller of block I/O on this machine")
     major, minor = root_device()
     b = limited(bundle, blockIO={field: [{"major": major, "minor": minor, "rate": 1000000}]})
     c = runtime.start(b)
-    text = (cgroupfs.directory(c.pid, "blkio") / f"blkio.throttle.{file}_device").read_text()
-    assert text.split() == [f"{major}:{minor}", "1000000"]
+    if cgroupfs.has_v1("blkio"):
+        path = cgroupfs.directory(c.pid, "blkio") / f"blkio.throttle.{file}_device"
+        assert path.read_text().split() == [f"{major}:{minor}", "1000000"]
+    else:
+        device, *limits = (cgroupfs.directory(c.pid, "io") / "io.max").read_text().split()
+        assert device == f"{major}:{minor}" and f"{key}=1000000" in limits
 
 
-@pytest.mark.v1("blkio")
 def test_blkio_weight_set_or_refused(runtime, bundle):
     """Where the kernel has no proportional scheduler the field is refused, never passed over."""
     b = limited(bundle, blockIO={"weight": 300})
@@ -173,10 +179,25 @@ def test_blkio_weight_set_or_refused(runtime, bundle):
     if result.rc:
         runtime.assert_error(result, "linux.resources.blockIO.weight")
         runtime.leftovers.assert_none()
-    else:
-        base = cgroupfs.directory(runtime.container(cid).pid, "blkio")
+        return
+    pid = runtime.container(cid).pid
+    if cgroupfs.has_v1("blkio"):
+        base, values = cgroupfs.directory(pid, "blkio"), ("300",)
         files = [base / "blkio.weight", base / "blkio.bfq.weight"]
-        assert any(f.exists() and "300" in f.read_text() for f in files)
+    else:  # 10 to 1000 stretched to 1 to 10000; bfq takes the value as it is
+        base, values = cgroupfs.directory(pid, "io"), ("300", "default 300", "default 2930")
+        files = [base / "io.weight", base / "io.bfq.weight"]
+    assert any(f.exists() and f.read_text().strip() in values for f in files)
+
+
+def test_huge_pages(runtime, bundle):
+    v1 = cgroupfs.has_v1("hugetlb")
+    if not (v1 or cgroupfs.has_v2("hugetlb")):
+        pytest.skip("no hugetlb controller on this machine")
+    c = runtime.start(limited(bundle, hugepageLimits=[{"pageSize": "2MB", "limit": 4 * MIB}]))
+    base = cgroupfs.directory(c.pid, "hugetlb")
+    name = "hugetlb.2MB.limit_in_bytes" if v1 else "hugetlb.2MB.max"
+    assert (base / name).read_text() == f"{4 * MIB}\n"
 
 
 @pytest.mark.peer_lacks("refusal of what the kernel lacks by JSON path")
@@ -191,6 +212,23 @@ def test_missing_controllers_are_named(runtime, bundle, controller, resources, w
     if cgroupfs.has_v1(controller) or cgroupfs.has_v2(controller):
         pytest.skip(f"this machine has {controller}")
     runtime.run_fails(limited(bundle, **resources), says=where)
+    runtime.leftovers.assert_none()
+
+
+def test_unified_on_v2(runtime, bundle):
+    if not cgroupfs.has_v2("memory"):
+        pytest.skip("memory is not a cgroup v2 controller on this machine")
+    c = runtime.start(limited(bundle, memory={"limit": 64 * MIB},
+                              unified={"memory.high": str(32 * MIB), "pids.max": "44"}))
+    base = cgroupfs.directory(c.pid, "")
+    assert (base / "memory.high").read_text() == f"{32 * MIB}\n"
+    assert (base / "memory.max").read_text() == f"{64 * MIB}\n"
+    assert (base / "pids.max").read_text() == "44\n"
+
+
+def test_unified_of_no_such_file(runtime, bundle):
+    runtime.run_fails(limited(bundle, unified={"memory.nonsense": "1"}),
+                      says="linux.resources.unified")
     runtime.leftovers.assert_none()
 
 
@@ -436,14 +474,17 @@ def test_pause_stops_and_resume_goes_on(runtime, bundle):
     until(lambda: len(c.out) > size)
 
 
-@pytest.mark.v1("freezer")
 def test_pause_uses_the_freezer(runtime, bundle):
     c = runtime.start(bundle())
-    state = cgroupfs.directory(c.pid, "freezer") / "freezer.state"
+    if cgroupfs.has_v1("freezer"):
+        path, frozen, thawed = "freezer.state", "FROZEN\n", "THAWED\n"
+    else:
+        path, frozen, thawed = "cgroup.freeze", "1\n", "0\n"
+    state = cgroupfs.directory(c.pid, "freezer") / path
     c.pause()
-    assert state.read_text().strip() == "FROZEN"
+    assert state.read_text() == frozen
     c.resume()
-    assert state.read_text().strip() == "THAWED"
+    assert state.read_text() == thawed
 
 
 def test_pause_and_resume_in_wrong_states(runtime, bundle):

@@ -159,10 +159,11 @@ def test_files_made_on_an_idmapped_mount(runtime, shifted, volume):
 @pytest.mark.peer_lacks("idmapped mounts")
 def test_ridmap_covers_submounts(runtime, shifted, volume, work):
     from host import host
-    sub = volume / "sub"
+    sub, other = volume / "sub", work / "other"
     sub.mkdir()
-    host("mount", "-t", "tmpfs", "tmpfs", sub)
-    (sub / "file").write_text("x")
+    other.mkdir()
+    (other / "file").write_text("x")
+    host("mount", "--bind", other, sub)  # not a tmpfs: idmapped only since Linux 6.3
     runtime.leftovers.rebase()
     script = "stat -c %u /vol/sub/file"
     shifted.bind(volume, "/vol", "rbind", "ridmap").sh(script)
