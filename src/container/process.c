@@ -79,26 +79,40 @@ int process_plan_make(struct process_plan *plan, const struct oci_process *oci,
 	return 0;
 }
 
+/* One line for all of a kind. */
+static void warn_of(uint64_t removed, const char *where, const char *set, const char *why,
+		    void (*warn)(const char *message, void *data), void *data)
+{
+	char names[1024] = "", text[1280];
+	size_t len = 0;
+
+	for (unsigned n = 0; n < 64 && len + 64 < sizeof(names); n++)
+		if (removed & UINT64_C(1) << n)
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+						len ? " " : "", caps_name(n));
+	if (!removed || !warn)
+		return;
+	(void)snprintf(text, sizeof(text), "%s.capabilities%s: left out, %s: %s", where, set, why,
+		       names);
+	warn(text, data);
+}
+
 int process_warn_caps(const struct process_plan *plan, const char *where,
 		      void (*warn)(const char *message, void *data), void *data, struct error *err)
 {
-	struct caps caps = plan->caps;
-	uint64_t removed = 0;
-	int r = caps_limit(&caps, &removed, err);
+	const struct caps *asked = &plan->caps;
+	struct caps left = *asked;
+	uint64_t removed = 0, gone;
+	int r = caps_limit(&left, &removed, err);
 
-	for (unsigned n = 0; r == 0 && warn && n < 64; n++) {
-		char text[160];
-
-		if (!(removed & UINT64_C(1) << n))
-			continue;
-		(void)snprintf(
-			text, sizeof(text),
-			"%s.capabilities: %s cannot be granted: the runtime does not have it, or "
-			"it is ambient and not inheritable",
-			where, caps_name(n));
-		warn(text, data);
-	}
-	return r;
+	if (r < 0)
+		return r;
+	gone = (asked->permitted & ~left.permitted) | (asked->effective & ~left.effective) |
+	       (asked->inheritable & ~left.inheritable);
+	warn_of(gone, where, "", "the runtime does not have them", warn, data);
+	warn_of(asked->ambient & ~left.ambient & ~gone, where, ".ambient",
+		"they are not inheritable as well", warn, data);
+	return 0;
 }
 
 void process_plan_done(struct process_plan *plan)
