@@ -378,6 +378,7 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 		 */
 		if (!create->no_subreaper)
 			(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+		session_size(c.spec.process);
 		r = session_begin(&session, err);
 	}
 	if (r == 0)

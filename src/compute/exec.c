@@ -148,7 +148,8 @@ static int run(const struct compute_host *host, const struct isolation_ops *ops,
 	_cleanup_session_ struct session session = SESSION_INIT;
 	_cleanup_console_ struct console console = CONSOLE_INIT;
 	_cleanup_close_ int pidfd = -1, master = -1;
-	struct container_exec what = { .process = process,
+	struct oci_process sized = *process;
+	struct container_exec what = { .process = &sized,
 				       .spec = spec,
 				       .cgroup = exec->cgroup,
 				       .seccomp_cache_fd = cache_fd,
@@ -159,8 +160,10 @@ static int run(const struct compute_host *host, const struct isolation_ops *ops,
 	int r;
 
 	r = console_open(&console, process->terminal, exec->detach, exec->console_socket, err);
-	if (r == 0 && !exec->detach)
+	if (r == 0 && !exec->detach) {
+		session_size(&sized);
 		r = session_begin(&session, err);
+	}
 	if (r < 0)
 		return r;
 	what.console_sock = console.sock;

@@ -59,6 +59,17 @@ static void pass_size(int master)
 		(void)ioctl(master, TIOCSWINSZ, &size);
 }
 
+void session_size(struct oci_process *process)
+{
+	struct winsize size;
+
+	if (!process->terminal || ioctl(0, TIOCGWINSZ, &size) < 0)
+		return;
+	process->console_size.set = true;
+	process->console_size.height = size.ws_row;
+	process->console_size.width = size.ws_col;
+}
+
 static int make_raw(struct session *s, struct error *err)
 {
 	struct termios raw;

@@ -10,6 +10,7 @@
 #include <termios.h>
 
 #include "base/error.h"
+#include "oci/spec.h"
 
 struct session {
 	int signal_fd; /* owned */
@@ -23,6 +24,9 @@ struct session {
 /* From here signals wait for session_run instead of ending us: called before the process is made,
  * so that none is lost. */
 int session_begin(struct session *s, struct error *err);
+/* Gives process, if it has a terminal, the size of the caller's from the start: set when the process
+ * runs already, it would read the wrong one and then be signalled. Called before it is made. */
+void session_size(struct oci_process *process);
 /* Relays between the caller's terminal (descriptors 0, 1) and master (-1: the process has our
  * descriptors itself) and forwards signals to pid, until pidfd's process, a child, ends. Reaps it;
  * *ret_status as a shell has it. */
