@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A virtual machine, whatever runs it: QEMU today; a KVM monitor of our own, and templates (a frozen
+ * VM that is cloned for every start), come as further tables. Nothing above this knows which one,
+ * nor which architecture: what differs between x86-64 and aarch64 is in machine_arch_*.c.
+ */
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "vm/settings.h"
+
+struct machine {
+	pid_t pid;  /* of the monitor, a child of the caller; 0: in the caller itself */
+	int pidfd;  /* owned; readable when it has ended */
+	int agent;  /* owned: the byte stream to the agent's port */
+	int console; /* owned: the guest's console, to read; for the user only */
+};
+#define MACHINE_INIT ((struct machine){ .pidfd = -1, .agent = -1, .console = -1 })
+
+struct machine_host {
+	int share_fd; /* connected vhost-user socket of the share's daemon */
+	uint32_t uid; /* the monitor's; 0: keep */
+};
+
+struct machine_ops {
+	const char *name;
+	/* Starts it; returns as soon as the monitor runs. Taps and disks in settings become its own
+	 * (closed here). On failure nothing is left. */
+	int (*start)(const struct vm_settings *settings, const struct machine_host *host,
+		     struct machine *ret, struct error *err);
+	/* More words than the exit status has about why the monitor ended (its stderr); into buf. */
+	const char *(*explain)(const struct machine *machine, char *buf, size_t size);
+};
+extern const struct machine_ops machine_qemu;
+
+/* By name; NULL and err for one that does not exist. */
+const struct machine_ops *machine_get(const char *name, struct error *err);
+void machine_done(struct machine *machine);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Requests to the agent. A body is a JSON object: {"op": NAME, …}. The answer is {"result": {…}} or
+ * {"error": {"code": errno, "message": "…", "status": exit status or 0}}, the error of the compute
+ * layer in the guest as it is: the host's command prints it as its own.
+ *
+ * A connection has at most one process: that of its "create" or "exec". Its streams (frame.h) and
+ * its EXIT go over the connection; when the connection ends (GONE), the process is killed (a
+ * container's init: the container).
+ *
+ * op       fields                                         result
+ * network  see vm/nic.h: "links", "routes", "neighbors",  {}
+ *          once, before the first create
+ * create   "id", "config" (OCI configuration, as object), {"pid"} of init in the guest; waits for
+ *          "scratch" (serial of a disk, optional)         start
+ * start    "id"                                           {}: the program runs
+ * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
+ *          "cgroup" (optional), "ignore_paused" (bool)
+ * signal   "signal", and "id" with "all" (bool); without  {}
+ *          id: to the connection's process
+ * resize   "width", "height": of the connection's         {}
+ *          process's terminal
+ * hangup   the connection's terminal: its master is       {}
+ *          closed
+ * pause    "id"                                           {}: frozen
+ * resume   "id"                                           {}
+ * update   "id", "resources" (OCI resources object)       {}
+ * pids     "id"                                           {"pids": [n, …]} in the guest
+ * processes "id"                                          {"processes": [{"pid": n, FILE: text}]}:
+ *          what /proc/PID has of each (stat, status, cmdline, …), and {"system": {FILE: text}}
+ *          (uptime, stat, meminfo, …)
+ * stats    "id"                                           {"stats": see wire/stats.h}
+ * watch    "id"                                           {}, then EVENT {"event": "oom", "count":
+ *          n} at each OOM kill
+ * delete   "id"                                           {}: nothing of it is left in the guest
+ *
+ * In the guest the bundle's share is mounted at GUEST_SHARE; that of a container is the directory
+ * of its id there: "rootfs", and "mounts/N" for each bind source (N: its index in mounts).
+ */
+#include <jansson.h>
+
+#include "base/error.h"
+
+#define GUEST_SHARE_TAG "hcs"          /* of the virtio-fs device */
+#define GUEST_SHARE "/run/hcs/share"
+#define GUEST_PORT "hcs.agent"         /* name of the virtio-console port */
+#define GUEST_NETNS "/run/hcs/netns"   /* the VM's network namespace, for configurations */
+
+/* {"error": {…}} from err; never NULL but without memory. */
+json_t *message_error(const struct error *err);
+/* {"result": result}; takes result, which may be NULL for {}. */
+json_t *message_result(json_t *result);
+/* Parses an answer: its result (owned), or NULL with err set from {"error"} or from what is wrong
+ * with it. Text from the guest is bounded and made printable. */
+json_t *message_parse(const void *body, size_t len, struct error *err);
