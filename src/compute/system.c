@@ -10,7 +10,6 @@
 
 #include "base/fd.h"
 #include "base/pid.h"
-#include "compute/isolation.h"
 #include "compute/store.h"
 #include "compute/status.h"
 #include "oci/parse.h"
@@ -43,17 +42,6 @@ int compute_isolation_parse(const char *name, enum compute_isolation *ret)
 	else
 		return -EINVAL;
 	return 0;
-}
-
-const struct isolation_ops *isolation_get(enum compute_isolation isolation, struct error *err)
-{
-	if (isolation != ISOLATION_HYPERV)
-		return &process_isolation;
-	(void)error_set(
-		err, ENOTSUP,
-		"isolation hyperv: this version has no utility VMs yet, and never runs on the "
-		"host what was to run in one");
-	return NULL;
 }
 
 char *compute_default_root(void)

@@ -57,6 +57,7 @@ struct compute_create {
 	bool keep;         /* run: keep the stopped container */
 	bool detach;       /* run */
 	bool no_subreaper; /* run */
+	bool hooks_in_root; /* in a guest: see struct container_create */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,
