@@ -19,7 +19,7 @@
 
 /* A killed monitor's memory is given back before it is gone. */
 #define END_TIMEOUT_MS 10000
-#define PIDS_MAX 65536
+#define VMPROC_COMM "vmproc"
 
 static int start(const struct stored *s, const struct oci_spec *spec, struct error *err)
 {
@@ -215,32 +215,32 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 	return r;
 }
 
-/* In the guest's numbers: on the host there are no such processes. */
+/* Stands for a process of the guest? The cgroup has the VM itself as well. */
+static bool is_vmproc(pid_t pid)
+{
+	char path[32], comm[32] = "";
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+	return n > 0 && strcmp(comm, VMPROC_COMM "\n") == 0;
+}
+
+/* As the host numbers them: of a container's processes those that were started from here. Engines
+ * look these numbers up in the host's /proc, where the guest's would be other processes. */
 static int pids(const struct stored *s, pid_t **ret, size_t *ret_len, struct error *err)
 {
-	json_t *result, *list, *pid;
-	size_t i, len;
-	int r = hyperv_request(s, hyperv_op("pids", s), &result, err);
+	int r = process_isolation.pids(s, ret, ret_len, err);
+	size_t len = 0;
 
 	if (r < 0)
 		return r;
-	list = json_object_get(result, "pids");
-	len = json_array_size(list);
-	*ret = len <= PIDS_MAX ? calloc(len + 1, sizeof(**ret)) : NULL;
-	*ret_len = 0;
-	if (!*ret) {
-		json_decref(result);
-		return len > PIDS_MAX ? error_set(err, EPROTO, "the VM names %zu processes", len)
-				      : error_oom(err);
-	}
-	json_array_foreach(list, i, pid)
-	{
-		json_int_t value = json_integer_value(pid);
-
-		if (value > 0 && value <= INT32_MAX)
-			(*ret)[(*ret_len)++] = (pid_t)value;
-	}
-	json_decref(result);
+	for (size_t i = 0; i < *ret_len; i++)
+		if (is_vmproc((*ret)[i]))
+			(*ret)[len++] = (*ret)[i];
+	*ret_len = len;
 	return 0;
 }
 
