@@ -57,3 +57,6 @@ json_t *message_result(json_t *result);
 /* Parses an answer: its result (owned), or NULL with err set from {"error"} or from what is wrong
  * with it. Text from the guest is bounded and made printable. */
 json_t *message_parse(const void *body, size_t len, struct error *err);
+/* Text of the guest's, cut to MESSAGE_TEXT_MAX, as printable ASCII, anything else as \xNN: it neither
+ * breaks a line of ours nor drives a terminal. Caller frees; NULL without memory. */
+char *message_printable(const char *text);
