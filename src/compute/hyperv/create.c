@@ -240,16 +240,22 @@ static int spawn(struct vm_creation *cr, struct error *err)
 {
 	struct vmproc_spawn spawn = {
 		.id = cr->c.id,
-		.role = "create",
 		.netns = cr->netns,
 		.new_netns = cr->netns < 0,
 		.stdio = { 0, 1, 2 },
+		.cgroup_fd = cr->cgroup ? cgroup_clone_fd(cr->cgroup) : -1,
 		.prepare = enter_cgroup,
 		.data = cr,
 	};
 	struct pid_stat stat;
 	int r = vmproc_spawn(&spawn, &cr->c.pid, &cr->pidfd, &cr->sync, err);
 
+	if (spawn.cgroup_fd >= 0 && (r == -EBUSY || r == -EOPNOTSUPP || r == -EACCES)) {
+		error_done(err);
+		cgroup_clone_failed(cr->cgroup);
+		spawn.cgroup_fd = -1;
+		r = vmproc_spawn(&spawn, &cr->c.pid, &cr->pidfd, &cr->sync, err);
+	}
 	if (r < 0)
 		return r;
 	r = pid_read_stat(cr->c.pid, &stat);
@@ -324,12 +330,12 @@ static int start_vm(struct vm_creation *cr, struct error *err)
 	cr->settings.uid = hyperv_uid(cr->c.pid);
 	for (size_t i = 0; i < cr->settings.disks_len; i++) {
 		fds[n] = cr->settings.disks[i].fd;
-		cr->settings.disks[i].fd = VMPROC_FIRST_FD + (int)n++;
+		cr->settings.disks[i].fd = VM_FD_FIRST + (int)n++;
 	}
 	for (size_t i = 0; i < cr->nics.len; i++) {
 		cr->settings.nics[i] = cr->nics.nics[i];
 		fds[n] = cr->nics.nics[i].tap_fd;
-		cr->settings.nics[i].tap_fd = VMPROC_FIRST_FD + (int)n++;
+		cr->settings.nics[i].tap_fd = VM_FD_FIRST + (int)n++;
 	}
 	cr->settings.nics_len = cr->nics.len;
 	memfd = memfd_of_json("vm", vm_settings_json(&cr->settings), err);
@@ -408,7 +414,6 @@ static int begin(struct vm_creation *cr, struct error *err)
 			.start_socket = start,
 			.console = process->terminal ? engine->console_sock : -1,
 			.reason = reason,
-			.terminal = process->terminal,
 			.rows = (uint16_t)process->console_size.height,
 			.columns = (uint16_t)process->console_size.width,
 			.uid = hyperv_uid(cr->pod.joined ? cr->pod.owner.container.pid : cr->c.pid),
@@ -417,6 +422,7 @@ static int begin(struct vm_creation *cr, struct error *err)
 		};
 
 		r = vmproc_begin(cr->sync, requests, &what, NULL, err);
+		json_decref(requests);
 	}
 	return r;
 }

@@ -71,17 +71,16 @@ static int run_exec(const struct stored *s, const struct container_exec *exec, p
 	_cleanup_cgroup_ struct cgroup *cg = NULL;
 	struct vmproc_spawn spawn = {
 		.id = s->container.id,
-		.role = "exec",
+		.exec = true,
 		.netns = -1,
 		.stdio = { 0, 1, 2 },
+		.cgroup_fd = -1,
 		.prepare = enter_cgroup,
 	};
 	struct vmproc_begin what = {
 		.start_socket = -1,
 		.console = exec->process->terminal ? exec->console_sock : -1,
 		.reason = -1,
-		.is_exec = true,
-		.terminal = exec->process->terminal,
 		.rows = (uint16_t)exec->process->console_size.height,
 		.columns = (uint16_t)exec->process->console_size.width,
 		.uid = hyperv_uid(owner_pid(s)),
@@ -109,16 +108,13 @@ static int run_exec(const struct stored *s, const struct container_exec *exec, p
 	if (r < 0)
 		return r;
 	r = vmproc_spawn(&spawn, ret_pid, &pidfd, &sync, err);
-	if (r < 0) {
-		json_decref(requests);
-		return r;
-	}
-	if (cg)
+	if (r == 0 && cg)
 		r = cgroup_attach(cg, *ret_pid, NULL, err);
 	if (r == 0)
 		r = vmproc_begin(sync, requests, &what, NULL, err);
-	else
-		json_decref(requests);
+	json_decref(requests);
+	if (pidfd < 0)
+		return r;
 	if (r < 0) {
 		(void)pidfd_kill(pidfd, SIGKILL);
 		(void)pidfd_reap(pidfd);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compute/hyperv/machine_settings.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
+#include "base/libexec.h"
 #include "compute/settings.h"
 #include "vm/accelerator.h"
-#include "vm/kernel.h"
+#include "oci/parse.h"
+#include "vm/kernel_modules.h"
 
 #define MIB ((uint64_t)1 << 20)
 /* Without a limit: what a container may use is what its VM has. Pages are the host's only once they
@@ -21,6 +25,7 @@
 #define CPUS_MAX 64
 #define BOOT_TIMEOUT_MS 120000
 /* Once in the life of a state root. No id can have a colon. */
+#define CACHE "/var/cache/hcs"
 #define EMULATION_TOLD ":emulation"
 
 static const struct oci_resources *resources_of(const struct oci_spec *spec)
@@ -81,12 +86,32 @@ static int set_cpus(const struct isolation_create *create, const struct compute_
 	return 0;
 }
 
+/* Ours, or one that the user names: with what it has as modules. */
+static int find_initrd(const struct kernel *kernel, const char *path, const char *initrd, bool own,
+		       char **ret, struct error *err)
+{
+	_cleanup_free_ char *ours = initrd ? strdup(initrd) : libexec_path("initramfs");
+	struct kernel_modules modules = { .kernel_path = path, .initramfs = ours, .cache = CACHE };
+
+	if (!ours)
+		return error_oom(err);
+	if (access(ours, R_OK) < 0)
+		return error_sys(err, errno, "initramfs %s (./dev build makes it)", ours);
+	if (own) {
+		*ret = TAKE_PTR(ours);
+		return 0;
+	}
+	return kernel_modules_initrd(&modules, kernel, ret, err);
+}
+
 static int set_kernel(const struct isolation_create *create, const struct compute_settings *file,
 		      struct vm_settings *ret, struct error *err)
 {
 	const struct oci_spec *spec = create->engine.spec;
 	const char *path = create->request->kernel, *initrd = file->initrd;
-	struct vm_kernel kernel = { 0 };
+	_cleanup_free_ char *ours = libexec_path("vmlinux");
+	struct kernel kernel;
+	bool own;
 	int r;
 
 	if (!path)
@@ -97,13 +122,19 @@ static int set_kernel(const struct isolation_create *create, const struct comput
 		path = file->kernel;
 	if (spec->vm && spec->vm->kernel_initrd)
 		initrd = spec->vm->kernel_initrd;
-	r = vm_kernel_open(path, initrd, &kernel, err);
+	own = !path;
+	if (own && !ours)
+		return error_oom(err);
+	if (own && access(ours, R_OK) < 0)
+		return error_sys(err, errno, "guest kernel %s (./dev kernel builds it)", ours);
+	r = kernel_identify(own ? ours : path, &kernel, err);
 	if (r < 0)
-		return r;
-	ret->kernel = TAKE_PTR(kernel.path);
-	ret->initrd = TAKE_PTR(kernel.initrd);
+		return error_wrap(err, r, "kernel");
 	ret->kernel_boot = kernel.boot;
-	return 0;
+	ret->kernel = own ? TAKE_PTR(ours) : realpath(path, NULL);
+	if (!ret->kernel)
+		return error_sys(err, errno, "kernel %s", path);
+	return find_initrd(&kernel, ret->kernel, initrd, own, &ret->initrd, err);
 }
 
 static int set_parameters(const struct oci_spec *spec, struct vm_settings *ret, struct error *err)
