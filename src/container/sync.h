@@ -19,7 +19,7 @@ enum sync_type {
 	SYNC_START,     /* → child */
 	SYNC_LISTENER,  /* → runtime: seccomp notify descriptor, its number in code */
 	SYNC_LISTENER_SENT, /* → child */
-	SYNC_ERROR, /* → runtime: code, exit status and text of what failed in the child */
+	SYNC_ERROR,   /* → runtime: code, exit status and text of what failed in the child */
 	SYNC_WARNING, /* → runtime: text of what is left out without an error */
 };
 
@@ -38,5 +38,5 @@ int sync_expect(int sock, enum sync_type type, int *ret_code, struct error *err)
 /* Waits for any message: its type, or 0 at the end of the conversation. A SYNC_ERROR fills err and
  * returns its negative code. */
 int sync_receive(int sock, int *ret_code, struct error *err);
-/* The same, with the text of a message that has one; empty if not. */
-int sync_receive_text(int sock, int *ret_code, char text[SYNC_TEXT_MAX + 1], struct error *err);
+/* The same, with the text of a message that has one, empty if not: SYNC_TEXT_MAX + 1 bytes, or NULL. */
+int sync_receive_text(int sock, int *ret_code, char *text, struct error *err);

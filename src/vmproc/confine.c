@@ -12,28 +12,28 @@
 #ifndef __SANITIZE_ADDRESS__
 /* Carrying bytes, waiting for vmwp, and ending; the rest is malloc's. */
 static const int allowed[] = {
-#ifdef SYS_poll
-	SYS_poll,
-#endif
 	SYS_ppoll,
 	SYS_read,
 	SYS_write,
+	SYS_preadv2,
+	SYS_pwritev2,
+	SYS_pread64,
 	SYS_recvfrom,
 	SYS_recvmsg,
 	SYS_sendto,
 	SYS_sendmsg,
 	SYS_accept4,
-	SYS_pread64,
+	SYS_newfstatat,
 	SYS_lseek,
 	SYS_close,
-	SYS_ioctl, /* TIOCGWINSZ */
+	SYS_ioctl,
 	SYS_fcntl,
 	SYS_signalfd4,
 	SYS_rt_sigaction,
 	SYS_rt_sigprocmask,
 	SYS_rt_sigreturn,
 	SYS_restart_syscall,
-	SYS_kill, /* itself, to end as the process did */
+	SYS_kill,
 	SYS_getpid,
 	SYS_gettid,
 	SYS_tgkill,
@@ -50,6 +50,9 @@ static const int allowed[] = {
 	SYS_futex,
 	SYS_exit,
 	SYS_exit_group,
+#ifdef SYS_poll
+	SYS_poll,
+#endif
 };
 #endif
 

@@ -143,8 +143,8 @@ static int expect(int sync, int type, int *ret_code, const struct vmproc_begin *
 					 "the container's process on the host was killed (out of "
 					 "memory? see linux.resources.memory.limit)");
 		if (r != SYNC_WARNING)
-			return error_set(err, EPROTO,
-					 "unexpected message %d where %d was due", r, type);
+			return error_set(err, EPROTO, "unexpected message %d where %d was due", r,
+					 type);
 		if (what && what->warn)
 			what->warn(text, what->warn_data);
 	}

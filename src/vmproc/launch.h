@@ -14,11 +14,11 @@
 
 struct vmproc_spawn {
 	const char *id;
-	bool exec;     /* a further process of a container, not its first */
-	int stdio[3];  /* borrowed; -1, or not open: /dev/null */
-	int netns;     /* network namespace to join, borrowed; -1: the caller's, or a new one */
+	bool exec;      /* a further process of a container, not its first */
+	int stdio[3];   /* borrowed; -1, or not open: /dev/null */
+	int netns;      /* network namespace to join, borrowed; -1: the caller's, or a new one */
 	bool new_netns; /* with lo up */
-	int cgroup_fd; /* for CLONE_INTO_CGROUP (cgroup_clone_fd), -1: none */
+	int cgroup_fd;  /* for CLONE_INTO_CGROUP (cgroup_clone_fd), -1: none */
 	/* Run in the child before it executes (cgroup_enter, …); its error reaches the command at
 	 * the next message. May be NULL. */
 	int (*prepare)(void *data, struct error *err);
@@ -38,11 +38,11 @@ int vmproc_send_vm(int sync, int settings_memfd, int control_listen, const int *
 		   pid_t *ret_vmwp_pid, struct error *err);
 
 struct vmproc_begin {
-	int connection;	     /* to vmwp's control socket */
-	int start_socket;    /* listening; -1: START comes over the conversation */
-	int console;	     /* connected; -1: no terminal */
-	int reason;	     /* -1: none */
-	uint32_t uid;	     /* the VM's; 0: keep */
+	int connection;         /* to vmwp's control socket */
+	int start_socket;       /* listening; -1: START comes over the conversation */
+	int console;            /* connected; -1: no terminal */
+	int reason;             /* -1: none */
+	uint32_t uid;           /* the VM's; 0: keep */
 	uint16_t rows, columns; /* of the terminal; 0: not known */
 	/* Told of what is left out without an error; may be NULL. Text is the guest's, made
 	 * printable by vmproc. */

@@ -49,7 +49,7 @@ enum vmproc_begin_flags {
 	VMPROC_START_SOCKET = 1 << 0, /* listening, SOCK_SEQPACKET */
 	VMPROC_CONSOLE = 1 << 1,      /* the process has a terminal: a pty of the host's, whose
 				       * master goes to this socket (fd_send with a name) */
-	VMPROC_REASON = 1 << 2,	      /* file, open for writing */
+	VMPROC_REASON = 1 << 2,       /* file, open for writing */
 };
 
 struct vmproc_header {
@@ -61,11 +61,11 @@ struct vmproc_header {
 struct vmproc_begin_header {
 	uint32_t type; /* VMPROC_BEGIN */
 	uint32_t flags;
-	uint32_t uid;	       /* of vmproc from now on: the VM's (vm_settings.uid); 0: keep */
+	uint32_t uid;           /* of vmproc from now on: the VM's (vm_settings.uid); 0: keep */
 	uint16_t rows, columns; /* of the terminal, as the requests say it too; 0: not said */
 };
 
 #define VMPROC_SYNC_FD 3
-#define VMPROC_VM_FDS_MAX 32	   /* of one VM message */
-#define VMPROC_REQUESTS_MAX 16	   /* of one BEGIN */
+#define VMPROC_VM_FDS_MAX 32   /* of one VM message */
+#define VMPROC_REQUESTS_MAX 16 /* of one BEGIN */
 #define VMPROC_REASON_MAX 512

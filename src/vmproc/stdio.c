@@ -27,11 +27,9 @@ int stdio_take(int fd, struct stdio *ret, struct error *err)
 		ret->fd = reopen(fd, flags & O_ACCMODE);
 		if (ret->fd >= 0)
 			return 0;
-		ret->nonblocking = false;
-	} else {
-		/* Regular files as they are: offset and O_APPEND are shared on purpose. */
-		ret->nonblocking = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
 	}
+	/* Regular files as they are: offset and O_APPEND are shared on purpose. */
+	ret->nonblocking = false;
 	ret->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	return ret->fd < 0 ? error_sys(err, errno, "stdio: dup") : 0;
 }

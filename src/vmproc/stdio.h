@@ -7,8 +7,8 @@
 #include "base/error.h"
 
 struct stdio {
-	int fd;		  /* owned; -1: none */
-	bool nonblocking; /* never waits: a description of our own, or a regular file */
+	int fd;           /* owned; -1: none */
+	bool nonblocking; /* its description is our own, made so */
 };
 
 /* A descriptor to carry fd's bytes by. A FIFO or terminal is opened again for a description of our
