@@ -48,7 +48,7 @@ static enum compute_isolation isolation_of_pod(const struct creating *c)
 
 static int default_isolation(struct creating *c, enum compute_isolation *ret, struct error *err)
 {
-	_cleanup_(compute_settings_done) struct compute_settings settings = { 0 };
+	_cleanup_settings_ struct compute_settings settings = { 0 };
 	int r;
 
 	*ret = c->spec.vm ? ISOLATION_HYPERV : isolation_of_pod(c);
@@ -59,7 +59,7 @@ static int default_isolation(struct creating *c, enum compute_isolation *ret, st
 	r = compute_settings_load(&settings, err);
 	if (r < 0)
 		return r;
-	*ret = settings.isolation == ISOLATION_DEFAULT ? ISOLATION_PROCESS : settings.isolation;
+	*ret = settings.isolation;
 	return 0;
 }
 

@@ -13,7 +13,14 @@
 #include "compute/system.h"
 #include "container/container.h"
 
+#define STORE_PAUSED "paused"
+struct stored_vm {
+	char *host, *monitor, *accelerator, *kernel;
+	pid_t pid;
+	uint64_t pid_start;
+};
 struct stored {
+	struct stored_vm vm;
 	int dir_fd;                          /* of <root>/<id>, owned */
 	struct container container;          /* pid 0: creating, or creating was killed */
 	char *created, *owner, *oci_version; /* owned */

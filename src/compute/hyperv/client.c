@@ -18,12 +18,14 @@ int hyperv_connect(const struct stored *s, struct error *err)
 	_cleanup_free_ char *path = NULL;
 	int fd;
 
-	if (asprintf(&path, s->vm.host ? "../%s/" HYPERV_CONTROL_SOCKET : "%s" HYPERV_CONTROL_SOCKET,
+	if (asprintf(&path,
+		     s->vm.host ? "../%s/" HYPERV_CONTROL_SOCKET : "%s" HYPERV_CONTROL_SOCKET,
 		     s->vm.host ? s->vm.host : "") < 0)
 		return error_oom(err);
 	fd = unix_connect(s->dir_fd, path, SOCK_STREAM);
 	if (fd == -ENOENT || fd == -ECONNREFUSED)
-		return error_set(err, ESRCH, "container \"%s\": container not running: its VM has ended",
+		return error_set(err, ESRCH,
+				 "container \"%s\": container not running: its VM has ended",
 				 s->container.id);
 	return fd < 0 ? error_sys(err, -fd, "container \"%s\": connect to its VM", s->container.id)
 		      : fd;
@@ -64,7 +66,8 @@ static int await_answer(struct wire_link *link, json_t **ret, struct error *err)
 			return error_set(err, EPROTO, "the VM broke the protocol");
 		if (r == 0) {
 			if (link->ended)
-				return error_set(err, ESRCH, "container not running: its VM has ended");
+				return error_set(err, ESRCH,
+						 "container not running: its VM has ended");
 			r = wait_for(link, deadline, err);
 			if (r < 0)
 				return r;

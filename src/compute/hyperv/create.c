@@ -40,7 +40,7 @@ struct vm_creation {
 	struct cgroup *cgroup;
 	struct vm_settings settings;
 	struct nic_plan nics;
-	int netns; /* given by path, -1: none */
+	int netns;             /* given by path, -1: none */
 	int pidfd, sync, vmwp; /* vmproc, the conversation with it, the VM's worker */
 	bool cgroup_made, socket_made, control_made, shared, nics_made;
 };
@@ -293,9 +293,8 @@ static int attach_network(struct vm_creation *cr, struct error *err)
 	char path[48];
 	int netns = cr->netns, r;
 
-	if (cr->pod.joined ||
-	    (netns < 0 && !hooks_any(spec, OCI_HOOK_PRESTART) &&
-	     !hooks_any(spec, OCI_HOOK_CREATE_RUNTIME)))
+	if (cr->pod.joined || (netns < 0 && !hooks_any(spec, OCI_HOOK_PRESTART) &&
+			       !hooks_any(spec, OCI_HOOK_CREATE_RUNTIME)))
 		return 0;
 	if (netns < 0) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)cr->c.pid);

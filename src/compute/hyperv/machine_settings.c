@@ -39,7 +39,7 @@ static int set_memory(const struct isolation_create *create, const struct comput
 	const struct oci_spec *spec = create->engine.spec;
 	const struct oci_resources *res = resources_of(spec);
 	const char *pod = oci_annotation(spec, "io.kubernetes.cri.sandbox-memory");
-	uint64_t bytes = file->memory ? file->memory : MEMORY_DEFAULT, limit = 0;
+	uint64_t bytes = file->hyperv.memory ? file->hyperv.memory : MEMORY_DEFAULT, limit = 0;
 
 	if (res && res->memory && res->memory->limit.set && res->memory->limit.value > 0)
 		limit = (uint64_t)res->memory->limit.value;
@@ -66,7 +66,7 @@ static int set_cpus(const struct isolation_create *create, const struct compute_
 	const struct oci_spec *spec = create->engine.spec;
 	const struct oci_resources *res = resources_of(spec);
 	const struct oci_cpu *cpu = res ? res->cpu : NULL;
-	uint64_t cpus = file->cpus ? file->cpus : 1;
+	uint64_t cpus = file->hyperv.cpus ? file->hyperv.cpus : 1;
 	uint64_t host = (uint64_t)get_nprocs();
 
 	if (cpu && cpu->quota.set && cpu->quota.value > 0) {
@@ -108,7 +108,7 @@ static int set_kernel(const struct isolation_create *create, const struct comput
 		      struct vm_settings *ret, struct error *err)
 {
 	const struct oci_spec *spec = create->engine.spec;
-	const char *path = create->request->kernel, *initrd = file->initrd;
+	const char *path = create->request->kernel, *initrd = file->hyperv.initrd;
 	_cleanup_free_ char *ours = libexec_path("vmlinux");
 	struct kernel kernel;
 	bool own;
@@ -119,7 +119,7 @@ static int set_kernel(const struct isolation_create *create, const struct comput
 	if (!path && spec->vm)
 		path = spec->vm->kernel_path;
 	if (!path)
-		path = file->kernel;
+		path = file->hyperv.kernel;
 	if (spec->vm && spec->vm->kernel_initrd)
 		initrd = spec->vm->kernel_initrd;
 	own = !path;
@@ -183,12 +183,12 @@ static int set_accelerator(const struct isolation_create *create,
 	const char *reason = NULL;
 
 	ret->accelerator = VM_TCG;
-	if (file->accelerator == COMPUTE_ACCELERATOR_TCG)
+	if (file->hyperv.accelerator == SETTINGS_ACCELERATOR_TCG)
 		return 0;
 	ret->accelerator = accelerator_choose(&reason);
 	if (ret->accelerator == VM_KVM)
 		return 0;
-	if (file->accelerator == COMPUTE_ACCELERATOR_KVM)
+	if (file->hyperv.accelerator == SETTINGS_ACCELERATOR_KVM)
 		return error_set(err, ENOTSUP, "hyperv.accelerator: kvm: cannot be used here: %s",
 				 reason);
 	tell_of_emulation(create->host, reason);
@@ -198,13 +198,14 @@ static int set_accelerator(const struct isolation_create *create,
 int machine_settings_make(const struct isolation_create *create, struct vm_settings *ret,
 			  struct error *err)
 {
-	_cleanup_(compute_settings_done) struct compute_settings file = { 0 };
+	_cleanup_settings_ struct compute_settings file = { 0 };
 	struct vm_settings made = { 0 };
 	int r = compute_settings_load(&file, err);
 
 	if (r < 0)
 		return r;
-	made.boot_timeout_ms = file.boot_timeout_ms ? file.boot_timeout_ms : BOOT_TIMEOUT_MS;
+	made.boot_timeout_ms =
+		file.hyperv.boot_timeout_ms ? file.hyperv.boot_timeout_ms : BOOT_TIMEOUT_MS;
 	made.name = strdup(create->engine.id);
 	made.monitor = strdup("qemu");
 	if (!made.name || !made.monitor)

@@ -15,9 +15,10 @@ static int check_owner(const struct stored *owner, const char *where, struct err
 				 "%s: container \"%s\" has isolation process, and no VM to share",
 				 where, owner->container.id);
 	if (owner->vm.host)
-		return error_set(err, EINVAL,
-				 "%s: container \"%s\" is itself in the VM of \"%s\": name that one",
-				 where, owner->container.id, owner->vm.host);
+		return error_set(
+			err, EINVAL,
+			"%s: container \"%s\" is itself in the VM of \"%s\": name that one", where,
+			owner->container.id, owner->vm.host);
 	status = stored_status(owner);
 	if (status == STATUS_STOPPED || status == STATUS_CREATING)
 		return error_set(err, ESRCH, "%s: container \"%s\" is %s, its VM does not run",
@@ -60,8 +61,8 @@ int pod_describe(const struct pod *pod, const struct vm_settings *settings, stru
 
 	ret->monitor = copy(pod->joined ? owner->monitor : settings->monitor);
 	ret->kernel = copy(pod->joined ? owner->kernel : settings->kernel);
-	ret->accelerator = copy(pod->joined ? owner->accelerator
-					    : vm_accelerator_name(settings->accelerator));
+	ret->accelerator =
+		copy(pod->joined ? owner->accelerator : vm_accelerator_name(settings->accelerator));
 	if (pod->joined) {
 		ret->host = copy(pod->owner.container.id);
 		ret->pid = owner->pid;

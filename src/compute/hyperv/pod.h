@@ -6,8 +6,8 @@
 #include "vm/settings.h"
 
 struct pod {
-	bool joined;         /* the VM is another container's */
-	struct stored owner; /* that container, open */
+	bool joined;          /* the VM is another container's */
+	struct stored owner;  /* that container, open */
 	struct oci_spec spec; /* its configuration */
 };
 
