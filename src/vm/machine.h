@@ -8,15 +8,15 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "vm/helper.h"
 #include "vm/settings.h"
 
 struct machine {
-	pid_t pid;  /* of the monitor, a child of the caller; 0: in the caller itself */
-	int pidfd;  /* owned; readable when it has ended */
-	int agent;  /* owned: the byte stream to the agent's port */
-	int console; /* owned: the guest's console, to read; for the user only */
+	struct helper monitor; /* pid 0: the monitor is in the caller itself */
+	int agent;             /* owned, non-blocking: the byte stream to the agent's port */
+	int console; /* owned, non-blocking: the guest's console, to read; for the user only */
 };
-#define MACHINE_INIT ((struct machine){ .pidfd = -1, .agent = -1, .console = -1 })
+#define MACHINE_INIT ((struct machine){ .monitor = HELPER_INIT, .agent = -1, .console = -1 })
 
 /* Where vmwp's root has what settings call kernel and initrd. */
 #define MACHINE_KERNEL "/vm/kernel"
@@ -30,8 +30,8 @@ struct machine_host {
 struct machine_ops {
 	const char *name;
 	/* Starts it; returns as soon as the monitor runs. share_fd, taps and disks in settings become
-	 * its own (closed here, also on failure). On failure nothing is left. The kernel and the
-	 * initramfs are at MACHINE_KERNEL and MACHINE_INITRD for it. */
+	 * its own (closed here, also on failure). The kernel and the initramfs are at MACHINE_KERNEL
+	 * and MACHINE_INITRD for it. On failure nothing is left. */
 	int (*start)(const struct vm_settings *settings, const struct machine_host *host,
 		     struct machine *ret, struct error *err);
 };

@@ -267,7 +267,7 @@ static int read_settings(struct reader *reader, const struct json_at *root, stru
 	struct json_at boot = json_member(root, "kernel_boot");
 	struct json_at parameters = json_member(root, "kernel_parameters");
 	struct vm_settings *to = reader->to;
-	size_t word;
+	size_t word = 0;
 	int r = only(root, keys, ARRAY_SIZE(keys), err);
 
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "container/root_move.h"
 #include "vm/machine.h"
 
@@ -113,6 +114,23 @@ static int show_guest_file(int root, const char *source, const char *target, uin
 		    err);
 }
 
+/* The share's daemon mounts a procfs of its own, in its own namespaces; before that it wants to read
+ * a limit, which it then does not use (--rlimit-nofile=0). No procfs for that. */
+static int make_proc(int root, struct error *err)
+{
+	static const char file[] = "proc/sys/fs/file-max", limit[] = "1048576\n";
+	_cleanup_close_ int fd = -1;
+	int r = make_parents(root, file, err);
+
+	if (r < 0)
+		return r;
+	fd = openat(root, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (fd < 0)
+		return error_sys(err, errno, "make /%s", file);
+	r = fd_write_all(fd, limit, sizeof(limit) - 1);
+	return r < 0 ? error_sys(err, -r, "write /%s", file) : 0;
+}
+
 static int attach_share(int root, struct error *err)
 {
 	/* Room for the directories and files that mounts are attached to. */
@@ -141,9 +159,8 @@ static int fill_root(int root, const struct vm_settings *settings, struct error 
 		r = show_guest_file(root, settings->kernel, MACHINE_KERNEL, settings->uid, err);
 	if (r == 0)
 		r = show_guest_file(root, settings->initrd, MACHINE_INITRD, settings->uid, err);
-	/* Where the share's daemon mounts a procfs of its own, in its own namespace. */
-	if (r == 0 && mkdirat(root, "proc", 0555) < 0)
-		r = error_sys(err, errno, "make /proc");
+	if (r == 0)
+		r = make_proc(root, err);
 	return r < 0 ? r : attach_share(root, err);
 }
 

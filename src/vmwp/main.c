@@ -9,6 +9,7 @@
  *   5   settings (vm/settings.h), and what they refer to from 6 on
  */
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static int prepare_process(struct error *err)
 	/* It may have died before that. */
 	if (poll(&owner, 1, 0) != 0)
 		return error_set(err, EOWNERDEAD, "the owner has gone");
-	if (fd_cloexec_from(3) < 0 || fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
 		return error_sys(err, errno, "descriptors 3 to 5");
 	umask(0022);
 	return 0;
@@ -110,11 +111,7 @@ static int start(struct worker *worker, struct vm_settings *settings, struct err
 
 int main(int argc, char **argv)
 {
-	static struct worker worker = { .owner = -1,
-					.listener = -1,
-					.share = SHARE_DAEMON_INIT,
-					.machine = MACHINE_INIT,
-					.router = { .agent = WIRE_LINK_INIT } };
+	static struct worker worker; /* too large for a stack */
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct vm_settings settings = { 0 };
 
@@ -122,6 +119,9 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "%s: started by runhcs, not by hand\n", argv[0]);
 		return 2;
 	}
+	worker.share = SHARE_DAEMON_INIT;
+	worker.machine = MACHINE_INIT;
+	worker.router.agent = WIRE_LINK_INIT;
 	if (start(&worker, &settings, &err) < 0) {
 		sync_send_error(OWNER_FD, &err);
 		return 1;

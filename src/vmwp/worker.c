@@ -178,7 +178,7 @@ static void explain_end(const struct run *run, const struct error *err, char *re
 		(void)add(reason, 0, "", error_text(err), "");
 		return;
 	}
-	if (run->share.ended && (WIFSIGNALED(run->share.status) || !run->monitor.ended)) {
+	if (run->share.ended && (run->share.status != 0 || !run->monitor.ended)) {
 		n = add_status(reason, n, "the share's daemon (virtiofsd)", run->share.status);
 		(void)add_errors(&w->share_errors, reason, n);
 		return;
@@ -254,6 +254,8 @@ int worker_run(struct worker *w)
 			await_aftermath(&run);
 		explain_end(&run, &err, reason);
 	}
+	/* Who has just connected is told too. */
+	accept_clients(w);
 	router_end(&w->router, reason, END_PATIENCE_MS);
 	return r;
 }
