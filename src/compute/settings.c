@@ -39,7 +39,7 @@ static int wrong_word(const struct json_at *at, const char *wanted, const char *
 static int read_isolation(const struct json_at *at, struct compute_settings *settings,
 			  struct error *err)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = get_text(at, &text, err);
 
 	if (r < 0)
@@ -52,7 +52,7 @@ static int read_isolation(const struct json_at *at, struct compute_settings *set
 
 static int read_path(const struct json_at *at, char **ret, struct error *err)
 {
-	const char *text;
+	const char *text = NULL;
 	char *copy;
 	int r = get_text(at, &text, err);
 
@@ -149,7 +149,7 @@ static int read_accelerator(const struct json_at *at, struct compute_settings *s
 		[SETTINGS_ACCELERATOR_KVM] = "kvm",
 		[SETTINGS_ACCELERATOR_TCG] = "tcg",
 	};
-	const char *text;
+	const char *text = NULL;
 	int r = get_text(at, &text, err);
 
 	if (r < 0)

@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/memfd.h"
@@ -20,6 +23,7 @@
 #include "compute/hyperv/translate.h"
 #include "compute/status.h"
 #include "container/hooks.h"
+#include "container/sync.h"
 #include "container/sysctl.h"
 #include "vm/nic.h"
 #include "vmproc/launch.h"
@@ -469,8 +473,11 @@ static void undo(struct vm_creation *cr)
 		(void)pidfd_kill(cr->pidfd, SIGKILL);
 		(void)pidfd_reap(cr->pidfd);
 	}
-	if (cr->vmwp >= 0 && !cr->pod.joined)
+	if (cr->vmwp >= 0 && !cr->pod.joined) {
 		(void)pidfd_wait_end(cr->vmwp, END_TIMEOUT_MS);
+		/* An orphan, which as a subreaper we have got. */
+		(void)waitid(P_PIDFD, (id_t)cr->vmwp, NULL, WEXITED | WNOHANG);
+	}
 	if (cr->shared && cr->pod.joined)
 		(void)share_detach(cr->c.id, cr->vmwp, &ignored);
 	if (cr->nics_made && cr->netns >= 0)

@@ -43,10 +43,12 @@ static int enter_cgroup(void *data, struct error *err)
 static int make_requests(const struct stored *s, const struct container_exec *exec, json_t **ret,
 			 struct error *err)
 {
-	json_t *process = oci_process_json(exec->process), *op = hyperv_op("exec", s);
+	json_t *process = oci_process_json(exec->process, err), *op;
 
-	if (!process || !op || json_object_set_new(op, "process", process) < 0)
-		return error_oom(err);
+	if (!process)
+		return -err->code;
+	op = hyperv_op("exec", s);
+	(void)json_object_set_new(op, "process", process);
 	if (exec->cgroup)
 		(void)json_object_set_new(op, "cgroup", json_string(exec->cgroup));
 	(void)json_object_set_new(op, "ignore_paused", json_true());
@@ -179,7 +181,7 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 {
 	struct oci_resources inside = *resources, outside = { 0 };
 	struct oci_cpu cpu_inside = { 0 }, cpu_outside = { 0 };
-	json_t *op;
+	json_t *op, *translated;
 	int r = 0;
 
 	if (rdt)
@@ -197,8 +199,11 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 	}
 	outside.block_io = resources->block_io;
 	inside.block_io = NULL;
+	translated = oci_resources_json(&inside, err);
+	if (!translated)
+		return -err->code;
 	op = hyperv_op("update", s);
-	(void)json_object_set_new(op, "resources", oci_resources_json(&inside));
+	(void)json_object_set_new(op, "resources", translated);
 	r = hyperv_request(s, op, NULL, err);
 	if (r == 0 && (outside.cpu || outside.block_io) && s->container.cgroup_path &&
 	    s->container.cgroup_manager != CGROUP_DISABLED) {

@@ -210,7 +210,7 @@ static int attach_bind(const struct attachment *a, const struct opened *o, size_
 		       struct error *err)
 {
 	const struct mount_step *step = &a->share->mounts->steps[i];
-	char name[16];
+	char name[24];
 
 	(void)snprintf(name, sizeof(name), "%zu", i);
 	if (o->links[i] && symlinkat(o->links[i], mounts, name) < 0)
