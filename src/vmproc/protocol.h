@@ -29,7 +29,7 @@
  *
  * vmproc and vmwp: vmwp is pid 1 of a new pid namespace, executed as "vmwp ID" with 0-2 /dev/null, 3
  * its end of a SOCK_SEQPACKET pair, 4 and on as above, no signal blocked, PDEATHSIG SIGKILL set. It
- * answers over 3 with SYNC_READY, or SYNC_ERROR and ends. After that nothing is said: the end of
+ * answers over 3 with VMPROC_VM_READY (code 0), or SYNC_ERROR and ends. After that nothing is said: the end of
  * the pair tells it to end the VM, or that vmproc has been killed.
  *
  * When the VM ends before the process (WIRE_END, the connection breaks, vmwp ends, the guest breaks

@@ -109,7 +109,7 @@ int worker_start(const char *id, const int *fds, size_t n, struct worker *ret, s
 		return error_sys(err, r, "clone for %s", path);
 	}
 	r = sync_receive(w.pair, NULL, err);
-	if (r == SYNC_READY) {
+	if (r == (int)VMPROC_VM_READY) {
 		*ret = w;
 		return 0;
 	}
