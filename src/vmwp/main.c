@@ -4,7 +4,7 @@
  * the VM, as the first process of a new pid namespace: when it ends, by whatever cause, the kernel
  * ends its helpers before anybody can notice. Descriptors:
  *
- *   3   SOCK_SEQPACKET to vmproc: SYNC_READY or SYNC_ERROR once; its end is ours
+ *   3   SOCK_SEQPACKET to vmproc: VMPROC_VM_READY or SYNC_ERROR once; its end is ours
  *   4   control socket, listening
  *   5   settings (vm/settings.h), and what they refer to from 6 on
  */
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	vm_settings_done(&settings);
-	if (sync_send(OWNER_FD, SYNC_READY, 0) < 0)
+	if (sync_send(OWNER_FD, (enum sync_type)VMPROC_VM_READY, 0) < 0)
 		return 1;
 	return worker_run(&worker) == 0 ? 0 : 1;
 }
