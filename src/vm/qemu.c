@@ -19,7 +19,7 @@
 struct command {
 	char *argv[ARGS_MAX + 1]; /* owned */
 	size_t len;
-	int fds[VM_DISKS_MAX + VM_NICS_MAX + 3]; /* owned */
+	int fds[VM_DISKS_MAX + VM_NICS_MAX + 4]; /* owned */
 	size_t fds_len;
 	bool failed; /* out of memory */
 };
@@ -133,11 +133,11 @@ static int chardev(struct command *c, const char *id, int *ret, struct error *er
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_sys(err, errno, "socket pair of QEMU");
+		return error_sys(err, errno, "a socket pair for QEMU");
 	*ret = pair[0];
 	c->fds[c->fds_len++] = pair[1];
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
-		return error_sys(err, errno, "socket pair of QEMU");
+		return error_sys(err, errno, "a socket pair for QEMU");
 	arg(c, "-chardev");
 	arg(c, "socket,id=%s,fd=%d", id, pair[1]);
 	return 0;
@@ -150,6 +150,11 @@ static int device_args(struct command *c, const struct vm_settings *s, int share
 
 	if (r == 0)
 		r = chardev(c, "agent", &machine->agent, err);
+	/* Under TCG the guest's opening of the port is handled beside QEMU's main loop, which is not
+	 * told and goes on not reading from the agent's socket until something else wakes it (seen
+	 * with 7.2). This does: nobody uses it, its end is noticed. */
+	if (r == 0)
+		r = chardev(c, "wake", &machine->wake, err);
 	if (r < 0)
 		return r;
 	arg(c, "-serial");
