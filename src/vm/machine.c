@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/machine.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/json.h"
 
@@ -22,9 +19,15 @@ const struct machine_ops *machine_get(const char *name, struct error *err)
 	return NULL;
 }
 
+void machine_agent_up(struct machine *machine)
+{
+	machine->wake = close_fd(machine->wake);
+}
+
 void machine_done(struct machine *machine)
 {
 	helper_done(&machine->monitor);
 	machine->agent = close_fd(machine->agent);
 	machine->console = close_fd(machine->console);
+	machine->wake = close_fd(machine->wake);
 }

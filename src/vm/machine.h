@@ -15,8 +15,10 @@ struct machine {
 	struct helper monitor; /* pid 0: the monitor is in the caller itself */
 	int agent;             /* owned, non-blocking: the byte stream to the agent's port */
 	int console; /* owned, non-blocking: the guest's console, to read; for the user only */
+	int wake;    /* owned: for machine_agent_up */
 };
-#define MACHINE_INIT ((struct machine){ .monitor = HELPER_INIT, .agent = -1, .console = -1 })
+#define MACHINE_INIT                                                                               \
+	((struct machine){ .monitor = HELPER_INIT, .agent = -1, .console = -1, .wake = -1 })
 
 /* Where vmwp's root has what settings call kernel and initrd. */
 #define MACHINE_KERNEL "/vm/kernel"
@@ -39,6 +41,9 @@ extern const struct machine_ops machine_qemu;
 
 /* By name; NULL and err for one that does not exist. */
 const struct machine_ops *machine_get(const char *name, struct error *err);
+/* The agent has been heard of: it has opened its port. Must be called then, before what is sent to it
+ * can be sure to arrive. */
+void machine_agent_up(struct machine *machine);
 /* Ends the monitor, and closes all. */
 void machine_done(struct machine *machine);
 

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What a virtual machine on QEMU needs to know of the architecture: one machine_arch_*.c for each,
- * the build takes the host's. */
+/* What a virtual machine on QEMU, and KVM, need to know of the architecture: one machine_arch_*.c for
+ * each, the build takes the host's. */
 #include <stddef.h>
 
 #include "base/error.h"
 #include "vm/settings.h"
 
+#define MACHINE_ARCH_TEXT 2048
+
 struct machine_arch {
-	const char *program; /* QEMU's, absolute */
-	const char *package; /* Debian's */
-	/* -machine of the accelerator, without the memory backend. */
-	const char *machine[2];
-	const char *cpu[2];
-	/* Kernel command line of the accelerator. */
-	const char *parameters[2];
-	size_t device_parameter; /* bytes that QEMU itself appends for each device */
-	size_t devices_max;
-	size_t parameters_max; /* of the kernel's whole command line */
-	const char *const *extra;       /* further arguments; NULL-terminated */
+	const char *program;            /* QEMU's, absolute */
+	const char *package;            /* Debian's */
+	const char *cpu[2];             /* of the accelerator */
 	const char *const *kvm_modules; /* hardware behind KVM: /sys/module/…; NULL-terminated */
+	size_t devices_max;
 };
 extern const struct machine_arch machine_arch;
+
+/* -machine for the accelerator and the kernel's kind, without the memory backend. */
+void machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT]);
+/* The kernel's command line: the machine's own, then what settings have. Refused when it is too long
+ * beside what QEMU adds for the devices. */
+int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
+			    char buf[MACHINE_ARCH_TEXT], struct error *err);
 
 /* Runs a little in a virtual machine of /dev/kvm. NULL, or why it is not to be trusted (static). */
 const char *kvm_probe(int kvm);

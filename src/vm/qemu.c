@@ -19,7 +19,7 @@
 struct command {
 	char *argv[ARGS_MAX + 1]; /* owned */
 	size_t len;
-	int fds[VM_DISKS_MAX + VM_NICS_MAX + 3]; /* owned */
+	int fds[VM_DISKS_MAX + VM_NICS_MAX + 4]; /* owned */
 	size_t fds_len;
 	bool failed; /* out of memory */
 };
@@ -73,19 +73,18 @@ static char *escaped(const char *text)
 static int command_line(struct command *c, const struct vm_settings *s, struct error *err)
 {
 	size_t devices = FIXED_DEVICES + s->disks_len + s->nics_len;
-	const char *own = s->kernel_parameters ? s->kernel_parameters : "";
-	const char *base = machine_arch.parameters[s->accelerator];
+	char parameters[MACHINE_ARCH_TEXT];
+	int r;
 
 	if (devices > machine_arch.devices_max)
 		return error_set(err, E2BIG, "%zu disks and interfaces: the VM has room for %zu",
 				 s->disks_len + s->nics_len,
 				 machine_arch.devices_max - FIXED_DEVICES);
-	if (strlen(base) + 1 + strlen(own) + devices * machine_arch.device_parameter >
-	    machine_arch.parameters_max)
-		return error_set(err, E2BIG,
-				 "kernel parameters: too long beside the VM's own and its devices'");
+	r = machine_arch_parameters(s, devices, parameters, err);
+	if (r < 0)
+		return r;
 	arg(c, "-append");
-	arg(c, "%s%s%s", base, *own ? " " : "", own);
+	arg(c, "%s", parameters);
 	return 0;
 }
 
@@ -98,6 +97,7 @@ static int machine_args(struct command *c, const struct vm_settings *s, struct e
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", NULL
 	};
 	_cleanup_free_ char *name = escaped(s->name);
+	char machine[MACHINE_ARCH_TEXT];
 
 	if (!name)
 		return error_oom(err);
@@ -107,7 +107,8 @@ static int machine_args(struct command *c, const struct vm_settings *s, struct e
 	arg(c, "guest=%s", name);
 	args(c, nothing);
 	arg(c, "-machine");
-	arg(c, "%s,memory-backend=memory", machine_arch.machine[s->accelerator]);
+	machine_arch_machine(s, machine);
+	arg(c, "%s,memory-backend=memory", machine);
 	arg(c, "-cpu");
 	arg(c, "%s", machine_arch.cpu[s->accelerator]);
 	arg(c, "-smp");
@@ -119,7 +120,6 @@ static int machine_args(struct command *c, const struct vm_settings *s, struct e
 	arg(c, "memory-backend-memfd,id=memory,size=%" PRIu64 "M,share=on", s->memory >> 20);
 	arg(c, "-global");
 	arg(c, "virtio-mmio.force-legacy=false");
-	args(c, machine_arch.extra);
 	arg(c, "-kernel");
 	arg(c, MACHINE_KERNEL);
 	arg(c, "-initrd");
@@ -133,11 +133,11 @@ static int chardev(struct command *c, const char *id, int *ret, struct error *er
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_sys(err, errno, "socket pair of QEMU");
+		return error_sys(err, errno, "a socket pair for QEMU");
 	*ret = pair[0];
 	c->fds[c->fds_len++] = pair[1];
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
-		return error_sys(err, errno, "socket pair of QEMU");
+		return error_sys(err, errno, "a socket pair for QEMU");
 	arg(c, "-chardev");
 	arg(c, "socket,id=%s,fd=%d", id, pair[1]);
 	return 0;
@@ -150,6 +150,11 @@ static int device_args(struct command *c, const struct vm_settings *s, int share
 
 	if (r == 0)
 		r = chardev(c, "agent", &machine->agent, err);
+	/* Under TCG the guest's opening of the port is handled beside QEMU's main loop, which is not
+	 * told and goes on not reading from the agent's socket until something else wakes it (seen
+	 * with 7.2). This does: nobody uses it, its end is noticed. */
+	if (r == 0)
+		r = chardev(c, "wake", &machine->wake, err);
 	if (r < 0)
 		return r;
 	arg(c, "-serial");

@@ -230,6 +230,8 @@ static int round_trip(struct run *run, struct error *err)
 	if (fds[SHARE].revents || fds[MONITOR].revents)
 		return -ECHILD;
 	r = router_step(&w->router, fds + ROUTER, err);
+	if (router_is_up(&w->router))
+		machine_agent_up(&w->machine);
 	/* After the step: a new client was not polled for. */
 	if (r == 0 && fds[LISTENER].revents)
 		accept_clients(w);

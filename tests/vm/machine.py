@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts vmwp as vmproc does, speaks its frames, and looks at its processes."""
-import array
 import ctypes
 import json
 import os
@@ -10,6 +9,7 @@ import socket
 import struct
 import tempfile
 import time
+import traceback
 
 HELLO, REQUEST, RESPONSE, EXIT, EVENT, GONE, END = range(1, 8)
 DATA, EOF, STOP, WINDOW = range(16, 20)
@@ -38,6 +38,18 @@ class Connection:
 
     def request(self, number, **fields):
         self.send(REQUEST, number, json.dumps(fields).encode())
+
+    def ask(self, text, number=1):
+        """The answer of the tests' guest to one of its commands."""
+        self.send(REQUEST, number, text.encode())
+        got, body = self.expect(RESPONSE)
+        assert got == number
+        return body
+
+    def sh(self, script):
+        """Runs script in the guest; output and status."""
+        output, _, status = self.ask("sh " + script).decode().rpartition("status ")
+        return output, int(status)
 
     def read(self, size):
         data = b""
@@ -201,6 +213,8 @@ def in_mount_namespace(pid, function):
                 raise OSError(ctypes.get_errno(), "setns")
             function()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(namespace)
@@ -213,9 +227,10 @@ def attach(pid, source, target):
     tree = libc.syscall(open_tree, -100, source.encode(), 0x80000 | 1 | 0x8000)
     if tree < 0:
         raise OSError(ctypes.get_errno(), "open_tree")
+    is_directory = os.path.isdir(source)
 
     def bind():
-        if os.path.isdir(f"/proc/self/fd/{tree}"):
+        if is_directory:
             os.makedirs(target)
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
@@ -224,7 +239,3 @@ def attach(pid, source, target):
     status = in_mount_namespace(pid, bind)
     os.close(tree)
     assert status == 0
-
-
-def pidfds(pids):
-    return array.array("i", [os.pidfd_open(pid) for pid in pids])
