@@ -165,9 +165,11 @@ static int set_up(struct vmproc *p, struct error *err)
 	/* It may die by the signals that dump: what it holds is the container's. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)fcntl(p->sync, F_SETFD, FD_CLOEXEC);
+	r = stdio_complete(err);
 	/* Hashes that the guest cannot foresee; jansson reads /dev/urandom for it, now. */
 	json_object_seed(0);
-	r = signals_open(p, err);
+	if (r == 0)
+		r = signals_open(p, err);
 	while (r == 0)
 		r = instructed(p, err);
 	return r < 0 ? r : 0;

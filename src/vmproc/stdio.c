@@ -13,16 +13,22 @@ static int reopen(int fd, int access_mode)
 	return open(fd_path(fd, via), access_mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+int stdio_complete(struct error *err)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return error_sys(err, errno, "open /dev/null");
+	return 0;
+}
+
 int stdio_take(int fd, struct stdio *ret, struct error *err)
 {
 	int flags = fcntl(fd, F_GETFL);
 	struct stat st;
 
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return error_sys(err, errno, "stdio: descriptor %d", fd);
 	ret->nonblocking = true;
-	if (flags < 0 || fstat(fd, &st) < 0) {
-		ret->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		return ret->fd < 0 ? error_sys(err, errno, "open /dev/null") : 0;
-	}
 	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))) {
 		ret->fd = reopen(fd, flags & O_ACCMODE);
 		if (ret->fd >= 0)
