@@ -142,6 +142,7 @@ mkdir "$entry"
 strip -s -R .comment -o "$entry/vmlinux" "$work/out/vmlinux" || failed "stripping"
 cat "$work/out/include/config/kernel.release" >"$entry/version"
 cp "$work/out/.config" "$entry/config"
+cp "$work/out/System.map" "$entry/System.map" # names for the addresses in a panic
 sync "$entry/vmlinux"
 rm -rf "${cache:?}/$key"
 mv "$entry" "$cache/$key"

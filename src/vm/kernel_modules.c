@@ -326,8 +326,9 @@ int kernel_modules_initrd(const struct kernel_modules *modules, const struct ker
 	r = append_identity(name, sizeof(name), AT_FDCWD, modules->kernel_path, err);
 	if (r == 0)
 		r = append_identity(name, sizeof(name), AT_FDCWD, modules->initramfs, err);
-	if (r == 0)
-		r = append_identity(name, sizeof(name), dir_fd, "modules.dep", err);
+	if (r < 0)
+		return r;
+	r = append_identity(name, sizeof(name), dir_fd, "modules.dep", err);
 	if (r < 0)
 		return error_wrap(err, r, "modules of the kernel %s (depmod makes modules.dep)",
 				  directory);
