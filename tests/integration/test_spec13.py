@@ -143,6 +143,7 @@ def test_vm_section_asks_for_a_vm(runtime, bundle):
 def test_process_isolation_has_no_vm_options(runtime, bundle, option, value):
     """What only a utility VM has is refused by name, not left unheard."""
     b = bundle()
+    b.write()
     result = runtime("create", "--isolation", "process", option, value, "-b", b.path, runtime.new_id(), check=False)
     runtime.assert_error(result, value)
     runtime.leftovers.assert_none()
