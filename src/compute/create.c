@@ -77,11 +77,16 @@ static int choose_isolation(struct creating *c, struct error *err)
 			annotation);
 	if (isolation == ISOLATION_DEFAULT && default_isolation(c, &isolation, err) < 0)
 		return -err->code;
-	if (isolation == ISOLATION_PROCESS && (c->create->kernel || c->create->vm_host))
+	if (isolation == ISOLATION_PROCESS && c->create->kernel)
 		return error_set(err, EINVAL,
-				 "%s: only with isolation hyperv: a container with isolation "
-				 "process has the host's kernel",
-				 c->create->kernel ? "--kernel" : "--host");
+				 "kernel %s: process isolation has the host's kernel; isolation "
+				 "hyperv has its own",
+				 c->create->kernel);
+	if (isolation == ISOLATION_PROCESS && c->create->vm_host)
+		return error_set(
+			err, EINVAL,
+			"host %s: only with isolation hyperv is there a utility VM to join",
+			c->create->vm_host);
 	if (isolation == ISOLATION_PROCESS && c->spec.vm)
 		return error_set(
 			err, EINVAL,
