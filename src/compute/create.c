@@ -45,6 +45,16 @@ static int choose_isolation(struct creating *c, struct error *err)
 			annotation);
 	if (isolation == ISOLATION_DEFAULT)
 		isolation = c->spec.vm ? ISOLATION_HYPERV : ISOLATION_PROCESS;
+	if (isolation == ISOLATION_PROCESS && c->create->kernel)
+		return error_set(err, EINVAL,
+				 "kernel %s: process isolation has the host's kernel; isolation "
+				 "hyperv has its own",
+				 c->create->kernel);
+	if (isolation == ISOLATION_PROCESS && c->create->vm_host)
+		return error_set(
+			err, EINVAL,
+			"host %s: only with isolation hyperv is there a utility VM to join",
+			c->create->vm_host);
 	if (isolation == ISOLATION_PROCESS && c->spec.vm)
 		return error_set(
 			err, EINVAL,

@@ -50,6 +50,8 @@ struct compute_create {
 	const char *owner;       /* NULL: the caller's user name */
 	const char *console_socket, *pid_file;
 	enum compute_isolation isolation;
+	/* hyperv only; NULL: not said. The guest's kernel, and the container whose VM this one joins. */
+	const char *kernel, *vm_host;
 	unsigned preserve_fds;
 	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
 			      */

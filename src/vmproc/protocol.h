@@ -11,8 +11,8 @@
  * and then told what to do by these messages, each a sync message with descriptors (fd_send):
  *
  * VM     first, only of the container that owns the VM: start vmwp.
- *          fds: settings (memfd, vm/settings.h), control listening socket (becomes vmwp's 4), then
- *               those that the settings refer to by number, in order, from 5 on
+ *          fds: settings (memfd, vm/settings.h; vmwp's 5), control listening socket (vmwp's 4), then
+ *               those that the settings refer to by number, in order: 6, 7, … in vmwp
  *          answer: VM_READY, code = pid of vmwp in the pid namespace of the command; the share's root
  *               is mounted in its mount namespace at VM_SHARE_ROOT, and QEMU is starting
  * BEGIN  requests (memfd: a JSON array of request objects, message.h, the last one "create" or
