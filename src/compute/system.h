@@ -59,8 +59,6 @@ struct compute_create {
 	bool keep;           /* run: keep the stopped container */
 	bool detach;         /* run */
 	bool no_subreaper;   /* run */
-	const char *kernel;  /* hyperv: path of another kernel image; NULL */
-	const char *vm_host; /* hyperv: the container whose VM it joins; NULL */
 	bool hooks_in_root;  /* in a guest: see struct container_create */
 };
 
