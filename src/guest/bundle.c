@@ -80,7 +80,7 @@ void bundle_remove(const char *id)
 static int write_config(const struct request *request, const char *path, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
-	const char *config;
+	_cleanup_free_ char *config = NULL;
 	size_t len;
 	int r;
 

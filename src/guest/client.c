@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "wire/message.h"
 
 /* A clock that is as near as this is left alone. */
@@ -151,7 +152,7 @@ static int get_number(json_t *root, const char *key, json_int_t max, int *ret, s
 static int run_here(struct client *client, const char *op, json_t *root, struct error *err)
 {
 	struct process *p = &client->process;
-	int r, a, b;
+	int r, a = 0, b = 0;
 
 	if (!strcmp(op, "signal") && !json_object_get(root, "id")) {
 		r = get_number(root, "signal", SIGRTMAX, &a, err);
@@ -242,12 +243,8 @@ static int run_request(struct agent *agent, struct client *client, uint32_t numb
 static int take_request(struct agent *agent, struct client *client, const struct frame *frame,
 			const uint8_t *body)
 {
-	_cleanup_json_doc_ struct json_doc doc = { 0 };
 	_cleanup_error_ struct error err = ERROR_INIT;
-	struct request request = { .text = (const char *)body,
-				   .len = frame->size,
-				   .stdio = { -1, -1, -1 },
-				   .system = agent->system };
+	struct request request = { .stdio = { -1, -1, -1 }, .system = agent->system };
 	int r = 0;
 
 	if (!client)
@@ -255,12 +252,12 @@ static int take_request(struct agent *agent, struct client *client, const struct
 	if (!client)
 		r = -err.code;
 	if (r == 0)
-		r = json_doc_parse(request.text, request.len, &doc, &err);
-	if (r == 0 && !json_is_object(doc.root))
+		r = json_tree_parse((const char *)body, frame->size, &request.root, &err);
+	if (r == 0 && !json_is_object(request.root))
 		r = error_set(&err, EINVAL, "expected an object");
-	request.root = doc.root;
 	if (r == 0)
 		r = run_request(agent, client, frame->number, &request, &err);
+	json_decref(request.root);
 	if (r > 0)
 		return 0;
 	return agent_respond(agent, frame->client, frame->number,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "guest/slice.h"
+#include "base/json_tree.h"
 
 static const struct request_op operations[] = {
 	{ "create", request_create, true, true },
@@ -36,12 +36,19 @@ int request_string(const struct request *request, const char *key, const char **
 	return *ret ? 0 : error_set(err, EINVAL, "%s: expected a string", key);
 }
 
-int request_object(const struct request *request, const char *key, const char **ret,
-		   size_t *ret_len, struct error *err)
+int request_object(const struct request *request, const char *key, char **ret, size_t *ret_len,
+		   struct error *err)
 {
-	*ret = json_slice(request->text, request->len, key, ret_len);
-	if (!*ret || **ret != '{')
+	json_t *value = json_object_get(request->root, key);
+	char *text;
+
+	if (!json_is_object(value))
 		return error_set(err, EINVAL, "%s: expected an object", key);
+	text = json_tree_text(value);
+	if (!text)
+		return error_oom(err);
+	*ret = text;
+	*ret_len = strlen(text);
 	return 0;
 }
 

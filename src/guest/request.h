@@ -18,9 +18,7 @@ struct request_op {
 
 struct request {
 	const struct request_op *op;
-	json_t *root;     /* borrowed: the request, parsed … */
-	const char *text; /* … and as it came, for what is kept as text */
-	size_t len;
+	json_t *root;   /* borrowed: see base/json_tree.h */
 	const char *id; /* borrowed, valid as one; NULL where op needs none */
 	int stdio[3];   /* -1: none */
 	bool terminal, system;
@@ -49,9 +47,9 @@ int worker_answer(struct request *request, json_t *result);
 /* Members of a request: the value, or -EINVAL with the member named. */
 int request_string(const struct request *request, const char *key, const char **ret,
 		   struct error *err);
-/* The text of a member that must be an object. */
-int request_object(const struct request *request, const char *key, const char **ret,
-		   size_t *ret_len, struct error *err);
+/* The text of a member that must be an object; caller frees. */
+int request_object(const struct request *request, const char *key, char **ret, size_t *ret_len,
+		   struct error *err);
 bool request_bool(const struct request *request, const char *key);
 
 /* The operations by file: request_process.c, request_control.c, request_query.c, request_system.c */

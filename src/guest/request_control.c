@@ -41,8 +41,8 @@ int request_resume(struct request *request, json_t **ret_result, struct error *e
 int request_update(struct request *request, json_t **ret_result, struct error *err)
 {
 	_cleanup_arena_ struct arena arena = { 0 };
+	_cleanup_free_ char *text = NULL;
 	struct oci_resources *resources;
-	const char *text;
 	size_t len;
 	int r;
 

@@ -138,8 +138,8 @@ int request_exec(struct request *request, json_t **ret_result, struct error *err
 	struct compute_exec exec = { .id = request->id,
 				     .detach = true,
 				     .ignore_paused = request_bool(request, "ignore_paused") };
+	_cleanup_free_ char *text = NULL;
 	struct oci_process *process;
-	const char *text;
 	size_t len;
 	int r, status;
 

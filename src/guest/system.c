@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "container/loopback.h"
 #include "guest/agent.h"
+#include "guest/modules.h"
 #include "wire/message.h"
 
 #define CGROUPS "/sys/fs/cgroup"
@@ -36,6 +37,21 @@ static const struct mount_row mounts[] = {
 	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, false },
 	{ "cgroup2", CGROUPS, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, false },
 };
+
+/* A kernel that is not ours has drivers and file systems beside it in the initramfs. */
+static int load_modules(struct error *err)
+{
+	int r;
+
+	if (access(MODULES_DIR "/" MODULES_LIST, F_OK) < 0)
+		return 0;
+	(void)mkdir("/proc", 0755);
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return error_sys(err, errno, "mount /proc");
+	r = guest_load_modules(err);
+	(void)umount2("/proc", MNT_DETACH);
+	return r;
+}
 
 /* pivot_root(2), by which the engine gives containers their roots, does not leave the initramfs'. */
 static int leave_initramfs(struct error *err)
@@ -125,7 +141,9 @@ int system_set_up(struct error *err)
 	int r;
 
 	(void)umask(0);
-	r = leave_initramfs(err);
+	r = load_modules(err);
+	if (r == 0)
+		r = leave_initramfs(err);
 	if (r == 0)
 		r = mount_all(err);
 	if (r == 0)
