@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "guest/agent.h"
 #include "guest/bundle.h"
+#include "guest/pod.h"
 #include "guest/request.h"
 #include "guest/share.h"
 #include "oci/parse.h"
@@ -103,7 +104,11 @@ int request_create(struct request *request, json_t **ret_result, struct error *e
 {
 	_cleanup_(outcome_done) struct outcome outcome = OUTCOME_INIT;
 	_cleanup_free_ char *bundle = NULL;
-	struct compute_create create = { .id = request->id, .owner = "root" };
+	/* Whatever the annotations say of the VM that this is. */
+	struct compute_create create = { .id = request->id,
+					 .owner = "root",
+					 .isolation = ISOLATION_PROCESS,
+					 .hooks_in_root = true };
 	int r;
 
 	if (request->system) {
@@ -123,6 +128,9 @@ int request_create(struct request *request, json_t **ret_result, struct error *e
 	}
 	if (r == 0) {
 		r = outcome_report(&outcome, request, ret_result, err);
+		if (r == 0 && request->system)
+			r = pod_keep((pid_t)json_integer_value(json_object_get(*ret_result, "pid")),
+				     err);
 		if (r < 0)
 			undo_create(request);
 	}

@@ -11,9 +11,6 @@
 #include "container/mount_plan.h"
 #include "oci/spec.h"
 
-/* The namespaces that the containers of one VM share, kept by the agent: GUEST_POD/KIND. */
-#define GUEST_POD "/run/hcs/pod"
-
 struct translation {
 	const struct oci_spec *spec; /* validated */
 	const struct mount_plan *mounts;
