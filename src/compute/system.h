@@ -56,10 +56,10 @@ struct compute_create {
 	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
 			      */
 	bool no_pivot, no_new_keyring;
-	bool keep;           /* run: keep the stopped container */
-	bool detach;         /* run */
-	bool no_subreaper;   /* run */
-	bool hooks_in_root;  /* in a guest: see struct container_create */
+	bool keep;          /* run: keep the stopped container */
+	bool detach;        /* run */
+	bool no_subreaper;  /* run */
+	bool hooks_in_root; /* in a guest: see struct container_create */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,

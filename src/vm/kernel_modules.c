@@ -29,9 +29,9 @@ static const struct {
 	const char *name;
 	bool optional;
 } wanted[] = {
-	{ "virtio_mmio", false }, { "virtio_console", false }, { "virtiofs", false },
-	{ "overlay", false },	  { "virtio_blk", false },     { "virtio_net", false },
-	{ "ext4", false },	  { "erofs", true },	       { "virtio_rng", true },
+	{ "virtio_mmio", false },   { "virtio_console", false }, { "virtiofs", false },
+	{ "overlay", false },       { "virtio_blk", false },     { "virtio_net", false },
+	{ "ext4", false },          { "erofs", true },           { "virtio_rng", true },
 	{ "virtio_balloon", true },
 };
 
@@ -42,8 +42,8 @@ static int open_directory(const char *path, int *ret)
 }
 
 /* -ENOENT: the kernel has no modules anywhere. */
-static int find_directory(const struct kernel_modules *modules, const char *version, char **ret_path,
-			  int *ret, struct error *err)
+static int find_directory(const struct kernel_modules *modules, const char *version,
+			  char **ret_path, int *ret, struct error *err)
 {
 	_cleanup_free_ char *copy = strdup(modules->kernel_path), *path = NULL;
 	int r;

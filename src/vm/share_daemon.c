@@ -45,8 +45,13 @@ int share_daemon_start(struct share_daemon *ret, struct error *err)
 	socklen_t len = sizeof(address);
 	struct helper_spec spec = base;
 	char fd_option[32];
-	char *argv[] = { (char *)(uintptr_t)base.path, fd_option, (char *)"-o", (char *)OPTIONS,
-			 (char *)"--thread-pool-size=2", (char *)"--rlimit-nofile=0", (char *)"-f",
+	char *argv[] = { (char *)(uintptr_t)base.path,
+			 fd_option,
+			 (char *)"-o",
+			 (char *)OPTIONS,
+			 (char *)"--thread-pool-size=2",
+			 (char *)"--rlimit-nofile=0",
+			 (char *)"-f",
 			 NULL };
 	int r;
 
@@ -58,7 +63,8 @@ int share_daemon_start(struct share_daemon *ret, struct error *err)
 	daemon.connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0 || daemon.connection < 0 ||
 	    bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
-	    listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
+	    listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
 	    connect(daemon.connection, (struct sockaddr *)&address, len) < 0)
 		return error_sys(err, errno, "socket of the share's daemon");
 	(void)snprintf(fd_option, sizeof(fd_option), "--fd=%d", listener);

@@ -17,8 +17,8 @@
 #define HARMLESS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* What programs are loaded from. On merged systems all but /usr are links into it. */
-static const char *const program_paths[] = { "/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin",
-					     "/etc/ld.so.cache" };
+static const char *const program_paths[] = { "/usr", "/lib",  "/lib64",          "/lib32",
+					     "/bin", "/sbin", "/etc/ld.so.cache" };
 static const char *const device_paths[] = { "/dev/null", "/dev/zero", "/dev/urandom" };
 
 static int tmpfs_new(const char *size, const char *inodes, struct error *err)
@@ -53,8 +53,7 @@ static int show(int root, const char *source, const char *target, uint64_t attri
 		struct error *err)
 {
 	/* Without what is mounted below. */
-	_cleanup_close_ int tree =
-		open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	_cleanup_close_ int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_PRIVATE };
 	struct stat st;
 	int r;
@@ -64,8 +63,8 @@ static int show(int root, const char *source, const char *target, uint64_t attri
 	r = make_parents(root, target, err);
 	if (r < 0)
 		return r;
-	r = S_ISDIR(st.st_mode) ? mkdirat(root, target, 0755) :
-				  mknodat(root, target, S_IFREG | 0644, 0);
+	r = S_ISDIR(st.st_mode) ? mkdirat(root, target, 0755)
+				: mknodat(root, target, S_IFREG | 0644, 0);
 	if (r < 0)
 		return error_sys(err, errno, "make /%s", target);
 	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ||

@@ -394,7 +394,7 @@ static int begin(struct vm_creation *cr, struct error *err)
 	_cleanup_close_ int connection = -1, start = -1, reason = -1;
 	struct stored s = *cr->create->stored;
 	json_t *requests = NULL;
-	int r;
+	int r, guest_pid;
 
 	s.container = cr->c;
 	connection = hyperv_connect(&s, err);
@@ -424,7 +424,7 @@ static int begin(struct vm_creation *cr, struct error *err)
 			.warn_data = engine->warn_data,
 		};
 
-		r = vmproc_begin(cr->sync, requests, &what, NULL, err);
+		r = vmproc_begin(cr->sync, requests, &what, &guest_pid, err);
 		json_decref(requests);
 	}
 	return r;

@@ -90,7 +90,7 @@ static int run_exec(const struct stored *s, const struct container_exec *exec, p
 		.warn_data = exec->warn_data,
 	};
 	json_t *requests;
-	int r;
+	int r, guest_pid;
 
 	if (exec->preserve_fds > 0)
 		return error_set(err, ENOTSUP,
@@ -113,7 +113,7 @@ static int run_exec(const struct stored *s, const struct container_exec *exec, p
 	if (r == 0 && cg)
 		r = cgroup_attach(cg, *ret_pid, NULL, err);
 	if (r == 0)
-		r = vmproc_begin(sync, requests, &what, NULL, err);
+		r = vmproc_begin(sync, requests, &what, &guest_pid, err);
 	json_decref(requests);
 	if (pidfd < 0)
 		return r;

@@ -119,12 +119,13 @@ static const char *namespace_path(const struct scene *scene, const char *type)
 	json_t *list = json_object_get(json_object_get(scene->guest, "linux"), "namespaces"), *ns;
 	size_t i;
 
-	json_array_foreach(list, i, ns)
-		if (strcmp(json_string_value(json_object_get(ns, "type")), type) == 0) {
-			const char *path = json_string_value(json_object_get(ns, "path"));
+	json_array_foreach(
+		list, i, ns) if (strcmp(json_string_value(json_object_get(ns, "type")), type) == 0)
+	{
+		const char *path = json_string_value(json_object_get(ns, "path"));
 
-			return path ? path : "new";
-		}
+		return path ? path : "new";
+	}
 	return NULL;
 }
 
