@@ -119,9 +119,9 @@ static int read_memory(const struct json_at *at, struct compute_settings *settin
 	if (r == -EINVAL)
 		return json_error(at, err,
 				  "expected bytes, or a text such as \"512M\" (K, M, G or T)");
-	if (r < 0 || bytes < SETTINGS_MEMORY_MIN || bytes > SETTINGS_MEMORY_MAX)
+	if (r < 0 || bytes < VM_MEMORY_MIN || bytes > SETTINGS_MEMORY_MAX)
 		return json_error(at, err, "expected a size from %lluM to %lluT",
-				  SETTINGS_MEMORY_MIN >> 20, SETTINGS_MEMORY_MAX >> 40);
+				  VM_MEMORY_MIN >> 20, SETTINGS_MEMORY_MAX >> 40);
 	settings->hyperv.memory = bytes & ~((1ull << 20) - 1);
 	return 0;
 }

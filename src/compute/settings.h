@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "compute/system.h"
+#include "vm/settings.h"
 
-#define SETTINGS_MEMORY_MIN (48ull << 20) /* what a guest boots with: VM_MEMORY_MIN */
 #define SETTINGS_MEMORY_MAX (16ull << 40)
 #define SETTINGS_CPUS_MAX 256
 #define SETTINGS_BOOT_TIMEOUT_MAX 3600 /* seconds */

@@ -19,7 +19,7 @@ int hyperv_connect(const struct stored *s, struct error *err)
 	int fd;
 
 	if (asprintf(&path,
-		     s->vm.host ? "../%s/" HYPERV_CONTROL_SOCKET : "%s" HYPERV_CONTROL_SOCKET,
+		     s->vm.host ? "../%s/" STORE_VM_SOCKET : "%s" STORE_VM_SOCKET,
 		     s->vm.host ? s->vm.host : "") < 0)
 		return error_oom(err);
 	fd = unix_connect(s->dir_fd, path, SOCK_STREAM);

@@ -5,9 +5,6 @@
 
 #include "compute/store.h"
 
-/* The control socket, in the state directory of the VM's owner. */
-#define HYPERV_CONTROL_SOCKET "vm.sock"
-
 /* Connects to the VM of s: a descriptor, or -errno with the VM's end explained. */
 int hyperv_connect(const struct stored *s, struct error *err);
 /* Sends one request (taken) and waits for its answer, owned by the caller. A VM whose agent says

@@ -32,7 +32,6 @@
 #define UID_BASE 0x70000000u
 /* How long a VM that was told to end may take. */
 #define END_TIMEOUT_MS 10000
-#define REASON_FILE "reason"
 
 struct vm_creation {
 	const struct isolation_create *create;
@@ -326,7 +325,7 @@ static int start_vm(struct vm_creation *cr, struct error *err)
 						cr->pod.owner.container.id)
 				    : 0;
 	}
-	control = listen_at(cr->create->engine.state_fd, HYPERV_CONTROL_SOCKET, SOCK_STREAM, err);
+	control = listen_at(cr->create->engine.state_fd, STORE_VM_SOCKET, SOCK_STREAM, err);
 	if (control < 0)
 		return control;
 	cr->control_made = true;
@@ -400,10 +399,10 @@ static int begin(struct vm_creation *cr, struct error *err)
 	connection = hyperv_connect(&s, err);
 	if (connection < 0)
 		return connection;
-	reason = openat(engine->state_fd, REASON_FILE,
+	reason = openat(engine->state_fd, STORE_REASON,
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (reason < 0)
-		return error_sys(err, errno, "make the file " REASON_FILE);
+		return error_sys(err, errno, "make the file " STORE_REASON);
 	if (engine->with_socket) {
 		start = listen_at(engine->state_fd, CONTAINER_START_SOCKET, SOCK_SEQPACKET, err);
 		if (start < 0)
@@ -489,7 +488,7 @@ static void undo(struct vm_creation *cr)
 	if (cr->socket_made)
 		(void)unlinkat(engine->state_fd, CONTAINER_START_SOCKET, 0);
 	if (cr->control_made)
-		(void)unlinkat(engine->state_fd, HYPERV_CONTROL_SOCKET, 0);
+		(void)unlinkat(engine->state_fd, STORE_VM_SOCKET, 0);
 }
 
 int hyperv_create(const struct isolation_create *create, struct container *ret, int *ret_pidfd,

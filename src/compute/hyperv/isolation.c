@@ -157,22 +157,19 @@ static int send_signal(const struct stored *s, int sig, bool all, struct error *
 
 static int freeze(const struct stored *s, bool on, struct error *err)
 {
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	/* The marker says paused a little too long rather than too short: resume puts both right,
+	/* The mark says paused a little too long rather than too short: resume puts both right,
 	 * whenever a command was killed. */
-	if (on) {
-		fd = openat(s->dir_fd, STORE_PAUSED, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			    0600);
-		if (fd < 0)
-			return error_sys(err, errno, "mark container \"%s\" as paused",
-					 s->container.id);
-	}
+	int r = on ? store_mark_paused(s, true, err) : 0;
+
+	if (r < 0)
+		return r;
 	r = hyperv_request(s, hyperv_op(on ? "pause" : "resume", s), NULL, err);
-	if ((r < 0 && on) || (r == 0 && !on))
-		(void)unlinkat(s->dir_fd, STORE_PAUSED, 0);
-	return r;
+	if (r < 0 && on) {
+		_cleanup_error_ struct error ignored = ERROR_INIT;
+
+		(void)store_mark_paused(s, false, &ignored);
+	}
+	return r == 0 && !on ? store_mark_paused(s, false, err) : r;
 }
 
 /* What is the host's to limit, and what the guest's: see translate_resources. */
