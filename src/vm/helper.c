@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -69,6 +70,8 @@ static int drop_privileges(const struct helper_spec *spec, struct complaint *c)
 	/* Executing as root gives what the bounding set has: root without any is no more than nobody. */
 	struct caps caps = { .bounding = spec->uid ? 0 : spec->caps };
 
+	if (spec->keeps_caps && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+		return complain(c, "set secure bits");
 	if (caps_drop_bounding(&caps, &err) < 0) {
 		errno = err.code;
 		return complain(c, "drop capabilities");

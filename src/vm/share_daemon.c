@@ -18,6 +18,9 @@ static const struct helper_spec base = {
 	.path = "/usr/lib/qemu/virtiofsd",
 	.package = "qemu-system-common",
 	.nofile = OPEN_FILES,
+	/* It makes files as the user that the guest names, but does not know that user's supplementary
+	 * groups: a directory that only these may write would refuse. The guest's kernel has checked. */
+	.keeps_caps = true,
 	/* The first line for the guest's files; the second for its sandbox, dropped by itself then. */
 	.caps = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |
 		BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP) |

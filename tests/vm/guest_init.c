@@ -12,7 +12,6 @@
  *   flood         empty EXIT frames to a client that has gone, for ever
  *   deaf          reads nothing any more
  */
-#define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
