@@ -2,9 +2,18 @@
 #include "vmproc/stdio.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/path.h"
+
+/* Opening the master's file again would make another terminal. */
+static bool is_slave(int fd)
+{
+	unsigned number;
+
+	return isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0;
+}
 
 static int reopen(int fd, int access_mode)
 {
@@ -29,7 +38,7 @@ int stdio_take(int fd, struct stdio *ret, struct error *err)
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return error_sys(err, errno, "stdio: descriptor %d", fd);
 	ret->nonblocking = true;
-	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))) {
+	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && is_slave(fd))) {
 		ret->fd = reopen(fd, flags & O_ACCMODE);
 		if (ret->fd >= 0)
 			return 0;

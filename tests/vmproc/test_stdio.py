@@ -47,9 +47,11 @@ class Ends:
             ours, theirs = socket.socketpair()
             self.write_in = self.read_out = ours.detach()
             self.stdin = self.stdout = theirs.detach()
-        elif kind == "tty":
+        elif kind in ("tty", "master"):
             ours, theirs = pty.openpty()
             tty.setraw(theirs)
+            if kind == "master":
+                ours, theirs = theirs, ours
             self.write_in = self.read_out = ours
             self.stdin = self.stdout = theirs
 
@@ -57,7 +59,7 @@ class Ends:
         return fcntl.fcntl(self.stdin, fcntl.F_GETFL), fcntl.fcntl(self.stdout, fcntl.F_GETFL)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "fifo", "socket", "tty"])
+@pytest.mark.parametrize("kind", ["pipe", "fifo", "socket", "tty", "master"])
 def test_bytes_both_ways_and_the_callers_descriptors_stay_as_they_are(spawn, tmp_path, kind):
     ends = Ends(kind, tmp_path)
     before = ends.flags()
