@@ -16,7 +16,7 @@ BUSYBOX_CANDIDATES = ("/bin/busybox", "/usr/bin/busybox")
 APPLETS = """
 [ awk basename cat chgrp chmod chown chrt clear cp cut date dd df dirname dmesg echo env expr
 false find free fuser grep head hostname id ifconfig ionice ip kill killall less ln ls lsof mkdir mkfifo mknod
-mktemp more mount mountpoint mv nc nice nohup nproc od pgrep pidof ping pkill printenv printf ps pwd
+mktemp more mount mountpoint mv nc nice nohup nproc od pgrep pidof ping printenv printf ps pwd
 readlink realpath renice reset rm rmdir sed seq setpriv setsid sh sha256sum sleep sort stat stty
 swapoff sync sysctl tail tar taskset tee test time timeout top touch tr true truncate tty umount
 uname unshare uniq uptime usleep vi wc which whoami xargs yes

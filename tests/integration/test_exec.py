@@ -136,7 +136,7 @@ def test_pid_file_and_detach(container, work):
     if container.runtime.isolation == "process":
         with open(f"/proc/{pid}/cmdline", encoding="utf-8") as cmdline:
             assert cmdline.read() == "sleep\0001234\0"
-    container.exec("pkill", "-f", "sleep 1234")
+    container.exec("killall", "sleep")  # init is shielded from signals of its own namespace
     until(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
