@@ -40,6 +40,7 @@ def pytest_configure(config):
                             "the host, so it says something about process isolation only")
     config.addinivalue_line("markers", "hyperv: what only hyperv isolation has")
     config.addinivalue_line("markers", "peer_lacks(reason): a stand-in peer does not do this")
+    config.addinivalue_line("markers", "slow: takes many seconds by its subject")
     config.addinivalue_line("markers", "v1(controller): needs that cgroup v1 controller")
 
 

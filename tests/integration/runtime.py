@@ -155,8 +155,9 @@ class Container:
         return self.state()["pid"]
 
     def ps(self) -> list:
-        """Pids as `ps` tells them: in a VM the guest's, where init is the lowest."""
-        return sorted(self.runtime("ps", "-f", "json", self.id).json)
+        """Pids as the table of `ps` tells them: in a VM the guest's, where init is the lowest. As
+        JSON they are always the host's: engines look them up there."""
+        return sorted(map(int, self.runtime("ps", self.id, "-o", "pid").lines[1:]))
 
     @property
     def init_in_ps(self) -> int:

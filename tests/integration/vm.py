@@ -115,3 +115,21 @@ def everything(c) -> list:
 def until_gone(processes, **kw) -> None:
     until(lambda: not any(p.alive() for p in processes),
           what=lambda: f"still there: {[p for p in processes if p.alive()]}", **kw)
+
+
+def installed_kernel(runtime, bundle, *options) -> str:
+    """The kernel that containers get, by the path that the state has of it."""
+    c = runtime.create(bundle("probe"), *options)
+    state = c.state()
+    c.delete(force=True)
+    found = [v for v in flat(state) if isinstance(v, str) and v.endswith("vmlinux")]
+    assert found, state
+    return found[0]
+
+
+def flat(value) -> list:
+    if isinstance(value, dict):
+        return [x for v in value.values() for x in flat(v)]
+    if isinstance(value, list):
+        return [x for v in value for x in flat(v)]
+    return [value]

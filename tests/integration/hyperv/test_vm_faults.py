@@ -110,29 +110,11 @@ def test_killed_exec_process_ends_its_process_in_the_guest_only(runtime, bundle,
 def test_kernel_that_panics_while_it_boots(runtime, bundle):
     """Its last words are in the error."""
     b = bundle()
-    b.spec["vm"] = {"kernel": {"path": installed_kernel(runtime, bundle), "parameters": ["rdinit=/no/such/init"]}}
+    b.spec["vm"] = {"kernel": {"path": vm.installed_kernel(runtime, bundle), "parameters": ["rdinit=/no/such/init"]}}
     before = time.monotonic()
     runtime.create_fails(b, says=["panic"])
     assert time.monotonic() - before < 30 * PATIENCE, "a panic is noticed, not waited out"
     runtime.leftovers.assert_none()
-
-
-def installed_kernel(runtime, bundle) -> str:
-    """The kernel that containers get, by the path that the state has of it."""
-    c = runtime.create(bundle("probe"))
-    state = c.state()
-    c.delete(force=True)
-    found = [v for v in flat(state) if isinstance(v, str) and v.endswith("vmlinux")]
-    assert found, state
-    return found[0]
-
-
-def flat(value) -> list:
-    if isinstance(value, dict):
-        return [x for v in value.values() for x in flat(v)]
-    if isinstance(value, list):
-        return [x for v in value for x in flat(v)]
-    return [value]
 
 
 # Loads as a kernel does (a PVH note), says nothing, and turns round for ever.
@@ -190,7 +172,7 @@ def test_not_a_kernel(runtime, bundle, work, what):
     elif what == "program":
         path.write_bytes(open("/bin/busybox", "rb").read())
     elif what == "truncated":
-        path.write_bytes(open(installed_kernel(runtime, bundle), "rb").read(4096))
+        path.write_bytes(open(vm.installed_kernel(runtime, bundle), "rb").read(4096))
     elif what == "directory":
         path.mkdir()
     elif what == "fifo":
