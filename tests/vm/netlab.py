@@ -84,14 +84,14 @@ class VmGuest:
 
     def __init__(self, lab, request, taps, macs):
         ours, theirs = socket.socketpair()
-        ours.settimeout(60)
-        argv = ["qemu-system-x86_64", "-M", "microvm,accel=tcg,x-option-roms=off,pit=off,pic=off,"
-                "rtc=on,isa-serial=off,acpi=off", "-cpu", "max", "-m", "192M", "-smp", "1", "-nodefaults",
+        ours.settimeout(30)
+        argv = ["qemu-system-x86_64", "-M", "microvm,accel=tcg,x-option-roms=off,rtc=on,acpi=off,"
+                "isa-serial=off", "-cpu", "max", "-m", "192M", "-smp", "1", "-nodefaults",
                 "-no-user-config", "-display", "none", "-no-reboot", "-global",
                 "virtio-mmio.force-legacy=false", "-kernel", guest_kernel(), "-initrd",
                 str(self.initrd(lab, request)), "-device", "virtio-serial-device", "-chardev",
                 f"socket,id=port,fd={theirs.fileno()}", "-device", "virtserialport,chardev=port,name=test",
-                "-append", "quiet reboot=t panic=-1 tsc=reliable tsc_early_khz=2000000 lpj=8000000"]
+                "-append", "quiet reboot=t panic=-1 lapic_timer_khz=1000000 no_timer_check"]
         for i, (tap, mac) in enumerate(zip(taps, macs)):
             argv += ["-netdev", f"tap,id=nic{i},fd={tap}",
                      "-device", f"virtio-net-device,netdev=nic{i},mac={mac}"]
