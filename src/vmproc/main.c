@@ -141,8 +141,8 @@ static _Noreturn void ended(struct vmproc *p)
 	if (p->starter >= 0) {
 		struct error err = ERROR_INIT;
 
-		(void)error_set(&err, ECANCELED,
-				"the container was told to end before its program ran");
+		(void)error_set(&err, ECANCELED, "the container %s before its program ran",
+				p->has_exit ? "ended" : "was told to end");
 		sync_send_error(p->starter, &err);
 	}
 	if (p->has_exit)

@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from peer import EOF, EXIT, STOP, TIMEOUT, COMMIT, eventually
+from peer import EXIT, STOP, TIMEOUT, COMMIT, START
 
 
 @pytest.fixture
@@ -103,6 +103,22 @@ def test_a_size_set_before_the_process_is_there(spawn, console):
     assert guest.serve("resize") == {"op": "resize", "width": 44, "height": 33}
     resize(master, 55, 66)  # created, not started
     assert guest.serve("resize") == {"op": "resize", "width": 66, "height": 55}
+    os.close(master)
+
+
+def test_a_size_set_just_before_start_is_there_when_the_program_runs(spawn, console):
+    ours, theirs = console
+    vmproc = spawn()
+    guest = vmproc.created(console=theirs)
+    master = take_master(ours)
+    resize(master, 33, 44)
+    vmproc.send_sync(START)
+    number, request = guest.request("resize")
+    assert (request["height"], request["width"]) == (33, 44)
+    assert guest.quiet()
+    guest.answer(number)
+    guest.serve("start")
+    assert vmproc.receive() is None
     os.close(master)
 
 
