@@ -50,8 +50,6 @@ static int open_streams(struct vmproc *p, const struct vmproc_begin_header *begi
 		r = terminal_open(console, begin->rows, begin->columns, &p->tty, err);
 		if (r < 0)
 			return r;
-		p->told.ws_row = begin->rows;
-		p->told.ws_col = begin->columns;
 		for (int i = 0; i < 2; i++) {
 			ends[i].fd = fcntl(p->tty, F_DUPFD_CLOEXEC, 3);
 			if (ends[i].fd < 0)
