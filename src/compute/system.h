@@ -129,9 +129,13 @@ int compute_list(const struct compute_host *host, struct compute_state **ret, si
  * "reason"); caller frees. */
 char *compute_state_json(const struct compute_state *state);
 
-/* Host pids of its processes; caller frees. */
+/* Pids of its processes, the host's; of a hyperv container those in the guest. Caller frees. */
 int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, size_t *ret_len,
 		 struct error *err);
+/* What ps (its path) with args (NULL-terminated) prints of the processes of a hyperv container, and of
+ * others that are not in compute_pids; caller frees. -EOPNOTSUPP: the host's own ps sees them. */
+int compute_ps(const struct compute_host *host, const char *id, const char *ps, char *const *args,
+	       char **ret, size_t *ret_len, struct error *err);
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err);
 
