@@ -180,3 +180,14 @@ int compute_stats(const struct compute_host *host, const char *id, struct cgroup
 		return refuse(&s, "read the statistics of", "running", err);
 	return ops->stats(&s, ret, err);
 }
+
+int compute_vm_stats(const struct compute_host *host, const char *id, struct compute_vm_stats *ret,
+		     struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	const struct isolation_ops *ops;
+	int r = open_system(host, id, STORE_READ, &s, &ops, err);
+
+	*ret = (struct compute_vm_stats){ 0 };
+	return r == 0 && ops->vm_stats ? ops->vm_stats(&s, ret, err) : r;
+}

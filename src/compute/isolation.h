@@ -27,6 +27,8 @@ struct isolation_ops {
 	 * sees them. */
 	json_t *(*processes)(const struct stored *s, struct error *err);
 	int (*stats)(const struct stored *s, struct cgroup_stats *ret, struct error *err);
+	/* Of the VM, on the host. NULL where there is none. */
+	int (*vm_stats)(const struct stored *s, struct compute_vm_stats *ret, struct error *err);
 	int (*resize)(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
 		      struct error *err);
 	/* See cgroup_oom_fd, cgroup_oom_drain. */

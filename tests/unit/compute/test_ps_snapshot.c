@@ -316,8 +316,8 @@ static void assert_says(const char *text, const char *wanted)
 static void it_runs_as_nobody_without_anything(void **state)
 {
 	char list[] = "-1", proc[] = "/proc", dump[] = "--dump";
-	char limits[] = "-c", ulimit[] = "ulimit -u; ulimit -c; ulimit -f; ulimit -n";
-	char write[] = ": >/proc/x || : >/proc/1/x || echo no";
+	char limits[] = "-c", ulimit[] = "ulimit -p; ulimit -c; ulimit -f; ulimit -n";
+	char write[] = "echo >/proc/x || echo >/proc/1/x || echo no";
 	_cleanup_free_ char *rights = NULL, *files = NULL, *size = NULL, *written = NULL;
 	_cleanup_free_ char *wanted = NULL;
 
