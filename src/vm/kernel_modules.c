@@ -247,7 +247,7 @@ static void prune(int cache_fd, const char *made)
 		}
 		if (kept[oldest].name[0])
 			(void)unlinkat(cache_fd, kept[oldest].name, 0);
-		(void)strcpy(kept[oldest].name, entry->d_name);
+		(void)snprintf(kept[oldest].name, sizeof(kept[oldest].name), "%s", entry->d_name);
 		kept[oldest].used = used;
 	}
 }
