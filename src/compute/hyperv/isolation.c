@@ -180,7 +180,8 @@ static int freeze(const struct stored *s, bool on, struct error *err)
 	if (r < 0)
 		return r;
 	r = hyperv_request(s, hyperv_op(on ? "pause" : "resume", s), NULL, err);
-	if (r < 0 && on) {
+	/* Without an answer it may be paused yet, and resume must be possible. */
+	if (r < 0 && r != -ETIMEDOUT && on) {
 		_cleanup_error_ struct error ignored = ERROR_INIT;
 
 		(void)store_mark_paused(s, false, &ignored);
