@@ -170,6 +170,15 @@ static int check_mount(const struct translation *t, const struct mount_step *ste
 			 step->mount->type ? step->mount->type : "(none)");
 }
 
+static int check_shared_name(const char *key, const char *name, const char *owners,
+			     struct error *err)
+{
+	if (!name || strcmp(name, owners ? owners : "") == 0)
+		return 0;
+	return error_set(err, EINVAL, "%s: %s: the containers of one VM share its %s, which is %s",
+			 key, name, key, owners ? owners : "not set");
+}
+
 int translation_check(const struct translation *t, struct error *err)
 {
 	const struct oci_spec *spec = t->spec;
@@ -192,13 +201,9 @@ int translation_check(const struct translation *t, struct error *err)
 			return error_wrap(err, r, "mounts[%zu] (%s)", i,
 					  t->mounts->steps[i].target);
 	}
-	if (r < 0)
-		return r;
-	if (t->owner && spec->hostname &&
-	    strcmp(spec->hostname, t->owner_hostname ? t->owner_hostname : "") != 0)
-		return error_set(err, EINVAL,
-				 "hostname: %s: the containers of one VM share its host name, "
-				 "which is %s",
-				 spec->hostname, t->owner_hostname ? t->owner_hostname : "not set");
-	return 0;
+	if (r == 0 && t->owner)
+		r = check_shared_name("hostname", spec->hostname, t->owner_hostname, err);
+	if (r == 0 && t->owner)
+		r = check_shared_name("domainname", spec->domainname, t->owner_domainname, err);
+	return r;
 }
