@@ -42,10 +42,13 @@
 
 #include "base/error.h"
 
-#define GUEST_SHARE_TAG "hcs"          /* of the virtio-fs device */
+#define GUEST_SHARE_TAG "hcs" /* of the virtio-fs device */
 #define GUEST_SHARE "/run/hcs/share"
-#define GUEST_PORT "hcs.agent"         /* name of the virtio-console port */
-#define GUEST_NETNS "/run/hcs/netns"   /* the VM's network namespace, for configurations */
+#define GUEST_PORT "hcs.agent"       /* name of the virtio-console port */
+#define GUEST_NETNS "/run/hcs/netns" /* the VM's network namespace, for configurations */
+
+/* Longest text of an error that is taken from the guest. */
+#define MESSAGE_TEXT_MAX 4096
 
 /* {"error": {…}} from err; never NULL but without memory. */
 json_t *message_error(const struct error *err);
