@@ -22,6 +22,34 @@ json_t *json_tree_u64(uint64_t value)
 	return json_sprintf(JSON_TREE_MARK "%" PRIu64, value);
 }
 
+/* Only what json_tree_u64 makes: digits, without a leading zero, of more than INT64_MAX. */
+static bool get_marked(const json_t *string, uint64_t *ret)
+{
+	const char *text = json_string_value(string);
+	uint64_t value = 0;
+
+	if (!text || !is_marked(text) || json_string_length(string) > 21)
+		return false;
+	for (text += strlen(JSON_TREE_MARK); *text; text++)
+		if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (unsigned)(*text - '0'), &value))
+			return false;
+	if (value <= INT64_MAX)
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool json_tree_get_u64(const json_t *integer, uint64_t *ret)
+{
+	if (!json_is_integer(integer))
+		return get_marked(integer, ret);
+	if (json_integer_value(integer) < 0)
+		return false;
+	*ret = (uint64_t)json_integer_value(integer);
+	return true;
+}
+
 static int exact(const struct json_at *at, json_t **ret, struct error *err);
 
 static int exact_members(const struct json_at *at, struct error *err)

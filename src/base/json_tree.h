@@ -8,6 +8,7 @@
  * jansson any number of times on its way; in the end json_tree_text writes the number.
  */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@
 
 /* An integer. NULL when memory runs out. */
 json_t *json_tree_u64(uint64_t value);
+/* The value of an integer from 0 on, marked or not. Anything else: false, *ret as it was. */
+bool json_tree_get_u64(const json_t *integer, uint64_t *ret);
 /* Parses an object or an array, with the bounds of json_doc_parse (base/json.h); *ret is owned.
  * -EINVAL for what is not JSON, and for integers beyond uint64 and strings like a marked one. */
 int json_tree_parse(const char *text, size_t len, json_t **ret, struct error *err);

@@ -72,7 +72,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 			return error_sys(err, errno, "poll");
 		if (r <= 0)
 			continue;
-		r = p[1].revents ? cgroup_oom_drain(oom, &gone) : 0;
+		r = p[1].revents ? ops->oom_drain(oom, &gone) : 0;
 		if (r > 0 && !gone) {
 			r = emit_ooms(ops, s, &seen, r > 1, event, data, err);
 			if (r != 0)
@@ -93,9 +93,7 @@ int compute_events(const struct compute_host *host, const char *id, int interval
 
 	if (r < 0)
 		return r;
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	pidfd = pid_open(s.container.pid, s.container.pid_start);
 	if (pidfd < 0)
 		return error_set(err, ESRCH, "container \"%s\": container not running", id);

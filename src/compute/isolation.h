@@ -8,8 +8,19 @@
 #include "compute/store.h"
 #include "container/container.h"
 
+/* What is to be made. */
+struct isolation_create {
+	struct container_create engine; /* what the engine is told, here or in the guest */
+	const struct compute_host *host;
+	const struct compute_create *request;
+	const char *config; /* text of config.json, as engine.spec was read from it */
+	size_t config_len;
+	struct stored *stored; /* to be recorded: what only this mode knows goes in here */
+};
+
 struct isolation_ops {
-	int (*create)(const struct container_create *create, struct container *ret, int *ret_pidfd,
+	/* See container_create. */
+	int (*create)(const struct isolation_create *create, struct container *ret, int *ret_pidfd,
 		      int *ret_init, struct error *err);
 	int (*start)(const struct stored *s, const struct oci_spec *spec, struct error *err);
 	int (*init_start)(const struct stored *s, const struct oci_spec *spec, int init,
@@ -26,11 +37,11 @@ struct isolation_ops {
 		      struct error *err);
 	/* See cgroup_oom_fd, cgroup_oom_drain. */
 	int (*oom_fd)(const struct stored *s, struct error *err);
+	int (*oom_drain)(int fd, bool *ret_gone);
 	int (*oom_count)(const struct stored *s, uint64_t *ret, struct error *err);
 	int (*destroy)(const struct stored *s, const struct oci_spec *spec, struct error *err);
 };
 
-extern const struct isolation_ops process_isolation;
+extern const struct isolation_ops process_isolation, hyperv_isolation;
 
-/* The mode's operations, or NULL and an error that says why there are none here. */
-const struct isolation_ops *isolation_get(enum compute_isolation isolation, struct error *err);
+const struct isolation_ops *isolation_get(enum compute_isolation isolation);

@@ -139,6 +139,16 @@ def test_vm_section_asks_for_a_vm(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.parametrize("option,value", [("--kernel", "/boot/vmlinuz"), ("--host", "pod")])
+def test_process_isolation_has_no_vm_options(runtime, bundle, option, value):
+    """What only a utility VM has is refused by name, not left unheard."""
+    b = bundle()
+    b.write()
+    result = runtime("create", "--isolation", "process", option, value, "-b", b.path, runtime.new_id(), check=False)
+    runtime.assert_error(result, value)
+    runtime.leftovers.assert_none()
+
+
 @pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("vm,where", [
     ({"kernel": {"path": 5}}, "vm.kernel.path"), ({"kernel": {"path": "/k"}, "hwConfig": {"vcpus": "2"}}, "vm.hwConfig.vcpus"),

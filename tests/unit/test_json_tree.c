@@ -65,12 +65,15 @@ static void a_tree_survives_those_who_know_nothing_of_marks(void **state)
 static void integers_are_made(void **state)
 {
 	json_t *array = json_array();
+	uint64_t value = 0;
 
 	(void)state;
 	assert_int_equal(json_array_append_new(array, json_tree_u64(0)), 0);
 	assert_int_equal(json_array_append_new(array, json_tree_u64(INT64_MAX)), 0);
 	assert_int_equal(json_array_append_new(array, json_tree_u64(UINT64_MAX)), 0);
 	assert_true(json_is_integer(json_array_get(array, 1)));
+	assert_true(json_tree_get_u64(json_array_get(array, 1), &value) && value == INT64_MAX);
+	assert_true(json_tree_get_u64(json_array_get(array, 2), &value) && value == UINT64_MAX);
 	assert_text(array, "[0,9223372036854775807,18446744073709551615]");
 	json_decref(array);
 }
@@ -104,12 +107,40 @@ static void what_looks_marked_is_refused_or_stays_text(void **state)
 	json_decref(hostile);
 }
 
+static void what_is_no_integer_is_not_taken_for_one(void **state)
+{
+	static const char *const texts[] = { "",
+					     "1",
+					     JSON_TREE_MARK,
+					     JSON_TREE_MARK "1",
+					     JSON_TREE_MARK "-9223372036854775809",
+					     JSON_TREE_MARK "18446744073709551616",
+					     JSON_TREE_MARK "9223372036854775809 " };
+	json_t *negative = json_integer(-1), *real = json_real(1);
+	uint64_t value = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		json_t *string = json_string(texts[i]);
+
+		assert_false(json_tree_get_u64(string, &value));
+		json_decref(string);
+	}
+	assert_false(json_tree_get_u64(negative, &value));
+	assert_false(json_tree_get_u64(real, &value));
+	assert_false(json_tree_get_u64(NULL, &value));
+	assert_int_equal(value, 7);
+	json_decref(negative);
+	json_decref(real);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_integer_comes_out_as_it_went_in),
 		cmocka_unit_test(a_tree_survives_those_who_know_nothing_of_marks),
 		cmocka_unit_test(integers_are_made),
+		cmocka_unit_test(what_is_no_integer_is_not_taken_for_one),
 		cmocka_unit_test(what_looks_marked_is_refused_or_stays_text),
 	};
 
