@@ -319,6 +319,15 @@ static void wait_events(struct agent *agent, int *ret_link, int *ret_signal)
 			agent->polls[i].revents = 0;
 }
 
+/* A program may end before the command that started it: the answer goes first. */
+static bool is_starting(const struct agent *agent, const struct client *client)
+{
+	for (struct worker *w = agent->workers; w; w = w->next)
+		if (w->client == client && w->starts && !w->answered)
+			return true;
+	return false;
+}
+
 static int turn(struct agent *agent, struct error *err)
 {
 	int link, signals, r = 0;
@@ -332,7 +341,8 @@ static int turn(struct agent *agent, struct error *err)
 	if (r == 0 && agent_polled(agent, signals))
 		r = reap(agent);
 	for (struct client *c = agent->clients; c && r == 0; c = c->next)
-		r = process_finish(&c->process, agent, c->number);
+		if (!is_starting(agent, c))
+			r = process_finish(&c->process, agent, c->number);
 	free_ended_workers(agent);
 	if (r == 0 && agent_polled(agent, link) & POLLOUT)
 		r = wire_link_flush(&agent->link);

@@ -150,6 +150,7 @@ int worker_start(struct agent *agent, struct client *client, uint32_t number,
 	w->client = client;
 	w->number = number;
 	w->makes_process = request->op->makes_process;
+	w->starts = request->op->run == request_start;
 	w->fd = w->poll = -1;
 	w->next = agent->workers;
 	agent->workers = w;

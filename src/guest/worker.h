@@ -16,6 +16,7 @@ struct worker {
 	uint32_t number;       /* of the request */
 	bool makes_process;    /* create or exec */
 	bool syncs;            /* what an init wrote, before its EXIT */
+	bool starts;           /* a container, whose EXIT comes after the answer */
 	bool answered, ended;
 	char *cleanup; /* owned: id of a container to be removed when this worker has ended */
 	uint8_t *data; /* owned: what came from it and is not delivered yet */

@@ -47,7 +47,8 @@ static int open_there(void *data)
 static int set_up(struct netlink *nl, int index, uint32_t mtu)
 {
 	/* No ARP, no IPv6 address: else the host would speak to the guest on the wire. */
-	const struct ifinfomsg header = {
+	const struct ifinfomsg down = { .ifi_family = AF_UNSPEC, .ifi_index = index };
+	const struct ifinfomsg up = {
 		.ifi_family = AF_UNSPEC,
 		.ifi_index = index,
 		.ifi_flags = IFF_UP | IFF_NOARP,
@@ -58,18 +59,17 @@ static int set_up(struct netlink *nl, int index, uint32_t mtu)
 	size_t spec, inet6;
 	int r;
 
-	netlink_begin(&rq, RTM_NEWLINK, 0, &header, sizeof(header));
-	netlink_put_u32(&rq, IFLA_MTU, mtu);
+	netlink_begin(&rq, RTM_NEWLINK, 0, &down, sizeof(down));
 	spec = netlink_nest(&rq, IFLA_AF_SPEC);
 	inet6 = netlink_nest(&rq, AF_INET6);
 	netlink_put(&rq, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
 	netlink_nest_end(&rq, inet6);
 	netlink_nest_end(&rq, spec);
 	r = netlink_transact(nl, &rq, NULL, NULL, NULL);
-	if (r != -EAFNOSUPPORT)
+	if (r < 0 && r != -EAFNOSUPPORT) /* the latter: a kernel without IPv6 */
 		return r;
-	/* A kernel without IPv6, or the tap's mtu is too small for it. */
-	netlink_begin(&rq, RTM_NEWLINK, 0, &header, sizeof(header));
+	/* By itself: flags come before the rest of a request. */
+	netlink_begin(&rq, RTM_NEWLINK, 0, &up, sizeof(up));
 	netlink_put_u32(&rq, IFLA_MTU, mtu);
 	return netlink_transact(nl, &rq, NULL, NULL, NULL);
 }

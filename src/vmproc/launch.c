@@ -14,6 +14,7 @@
 #include "base/environment.h"
 #include "base/fd.h"
 #include "base/libexec.h"
+#include "base/pid.h"
 #include "container/loopback.h"
 #include "vmproc/protocol.h"
 #include "wire/frame.h"
@@ -66,6 +67,8 @@ static int child_run(const struct vmproc_spawn *spawn, char *path, int *sync, st
 		r = spawn->prepare(spawn->data, err);
 	if (r == 0)
 		r = enter_netns(spawn, err);
+	if (r == 0 && sync_send(*sync, (enum sync_type)VMPROC_PREPARED, 0) < 0)
+		r = error_set(err, ECANCELED, "the command was killed");
 	if (r == 0)
 		r = arrange(spawn, *sync, err);
 	if (r < 0)
@@ -87,42 +90,6 @@ static _Noreturn void child(const struct vmproc_spawn *spawn, char *path, int sy
 	(void)child_run(spawn, path, &sync, &err);
 	sync_send_error(sync, &err);
 	_exit(1);
-}
-
-int vmproc_spawn(const struct vmproc_spawn *spawn, pid_t *ret_pid, int *ret_pidfd, int *ret_sync,
-		 struct error *err)
-{
-	_cleanup_close_ int ours = -1, theirs = -1;
-	_cleanup_free_ char *path = libexec_path("vmproc");
-	int pair[2], pidfd = -1;
-	struct clone_args args = {
-		.flags = CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	pid_t pid;
-
-	if (!path)
-		return error_oom(err);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_sys(err, errno, "socketpair");
-	ours = pair[0];
-	theirs = pair[1];
-	if (spawn->cgroup_fd >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)spawn->cgroup_fd;
-	}
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0)
-		return error_sys(err, errno, "clone for %s", path);
-	if (pid == 0) {
-		(void)close_fd(ours);
-		child(spawn, path, theirs);
-	}
-	*ret_pid = pid;
-	*ret_pidfd = pidfd;
-	*ret_sync = TAKE_FD(ours);
-	return 0;
 }
 
 /* Waits for an answer of that type; warnings on the way are handed on. */
@@ -148,6 +115,51 @@ static int expect(int sync, int type, int *ret_code, const struct vmproc_begin *
 		if (what && what->warn)
 			what->warn(text, what->warn_data);
 	}
+}
+
+int vmproc_spawn(const struct vmproc_spawn *spawn, pid_t *ret_pid, int *ret_pidfd, int *ret_sync,
+		 struct error *err)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	_cleanup_free_ char *path = libexec_path("vmproc");
+	int pair[2], pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+	int r;
+
+	if (!path)
+		return error_oom(err);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, errno, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	if (spawn->cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)spawn->cgroup_fd;
+	}
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return error_sys(err, errno, "clone for %s", path);
+	if (pid == 0) {
+		(void)close_fd(ours);
+		child(spawn, path, theirs);
+	}
+	theirs = close_fd(theirs);
+	r = expect(ours, VMPROC_PREPARED, NULL, NULL, err);
+	if (r < 0) {
+		(void)pidfd_kill(pidfd, SIGKILL);
+		(void)pidfd_reap(pidfd);
+		(void)close_fd(pidfd);
+		return r;
+	}
+	*ret_pid = pid;
+	*ret_pidfd = pidfd;
+	*ret_sync = TAKE_FD(ours);
+	return 0;
 }
 
 /* One that has ended has said why. */

@@ -19,15 +19,15 @@ struct vmproc_spawn {
 	int netns;      /* network namespace to join, borrowed; -1: the caller's, or a new one */
 	bool new_netns; /* with lo up */
 	int cgroup_fd;  /* for CLONE_INTO_CGROUP (cgroup_clone_fd), -1: none */
-	/* Run in the child before it executes (cgroup_enter, …); its error reaches the command at
-	 * the next message. May be NULL. */
+	/* Run in the child before it executes (cgroup_enter, …). May be NULL. */
 	int (*prepare)(void *data, struct error *err);
 	void *data;
 };
 
-/* Starts HCS_LIBEXECDIR/vmproc as a child of the caller, which has one thread. That it could not be
- * executed is told by the next call. *ret_sync: the conversation. Returns 0; -EBUSY, -EOPNOTSUPP,
- * -EACCES where the clone into cgroup_fd was refused: to be tried without. */
+/* Starts HCS_LIBEXECDIR/vmproc as a child of the caller, which has one thread. When it returns, the
+ * child is prepared and in its network namespace; that it could not be executed is told by the next
+ * call. *ret_sync: the conversation. Returns 0; -EBUSY, -EOPNOTSUPP, -EACCES where the clone into
+ * cgroup_fd was refused: to be tried without. On failure nothing is left. */
 int vmproc_spawn(const struct vmproc_spawn *spawn, pid_t *ret_pid, int *ret_pidfd, int *ret_sync,
 		 struct error *err);
 

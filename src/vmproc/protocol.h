@@ -42,6 +42,7 @@ enum vmproc_message {
 	VMPROC_VM = 64,
 	VMPROC_VM_READY,
 	VMPROC_BEGIN,
+	VMPROC_PREPARED, /* before it is executed: in its cgroup and network namespace */
 };
 
 /* Each announces a descriptor. */

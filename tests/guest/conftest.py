@@ -98,12 +98,15 @@ class Guest:
 
     def end(self):
         """Closes the wire: what still runs is killed here, since there is no VM to end with it."""
-        for connection in list(self.link.connections.values()):
-            try:
-                connection.gone()
-            except wire.Ended:
-                break
+        if self.link.sock.fileno() < 0:
+            return self.popen.returncode
         try:
+            for connection in list(self.link.connections.values()):
+                connection.gone()
+            last = self.link.connect()
+            number = last.post("hangup")
+            # Answered: all before it is taken, and the cleaning under way.
+            self.link.wait(lambda: number in last.answers)
             self.link.wait(lambda: not self.children() or not self.link.turn(0.02),
                            what="end of the children")
         except (wire.Ended, FileNotFoundError):
