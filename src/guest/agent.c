@@ -110,9 +110,12 @@ short agent_polled(const struct agent *agent, int index)
 	return index < 0 ? 0 : agent->polls[index].revents;
 }
 
-bool agent_has_room(const struct agent *agent, size_t size)
+bool agent_has_room(struct agent *agent, size_t size)
 {
-	return wire_link_room(&agent->link) >= size + WIRE_HEADER;
+	bool room = wire_link_room(&agent->link) >= size + WIRE_HEADER;
+
+	agent->stalled |= !room;
+	return room;
 }
 
 int agent_respond(struct agent *agent, uint32_t client, uint32_t number, json_t *answer)
@@ -188,9 +191,6 @@ static int worker_ended(struct agent *agent, struct worker *w, int code, int sta
 		w->client->process.syncing = false;
 	else if (w->client && !w->answered && w->len == 0)
 		r = fail_unanswered(agent, w, code, status);
-	/* create or exec that failed: the connection may try again. */
-	if (w->client && w->makes_process && w->client->process.state == PROCESS_STARTING)
-		process_done(&w->client->process);
 	if (w->makes_process && (!w->client || !answered_before))
 		r = r < 0 ? r : hear_workers(agent);
 	if (w->makes_process && !w->client)
@@ -297,6 +297,10 @@ static int take_frames(struct agent *agent, struct error *err)
 		}
 		if (r > 0)
 			r = client_frame(agent, &frame, body);
+		if (r == -EPIPE)
+			agent->link.ended = true;
+		if (r == -EPIPE)
+			return 0;
 		if (r < 0)
 			return error_sys(err, -r, "the host's frames");
 	}
@@ -306,6 +310,7 @@ static int take_frames(struct agent *agent, struct error *err)
 static void wait_events(struct agent *agent, int *ret_link, int *ret_signal)
 {
 	bool room = agent_has_room(agent, WIRE_RESPONSE_MAX);
+	int timeout = -1;
 
 	agent->polls_len = 0;
 	*ret_link = agent_poll(agent, agent->link.fd, wire_link_events(&agent->link, room), false);
@@ -314,7 +319,11 @@ static void wait_events(struct agent *agent, int *ret_link, int *ret_signal)
 		process_poll(&c->process, agent);
 	for (struct worker *w = agent->workers; w; w = w->next)
 		worker_poll(w, agent);
-	if (poll(agent->polls, agent->polls_len, -1) < 0)
+	/* What has room again since it asked must not wait for another event. */
+	if (agent->stalled && wire_link_waiting(&agent->link) < WIRE_LINK_BUSY)
+		timeout = 0;
+	agent->stalled = false;
+	if (poll(agent->polls, agent->polls_len, timeout) < 0)
 		for (size_t i = 0; i < agent->polls_len; i++)
 			agent->polls[i].revents = 0;
 }
@@ -333,6 +342,15 @@ static int turn(struct agent *agent, struct error *err)
 	int link, signals, r = 0;
 
 	wait_events(agent, &link, &signals);
+	if (agent_polled(agent, link) & POLLOUT)
+		r = wire_link_flush(&agent->link);
+	if (r == 0 && agent_polled(agent, link) & ~POLLOUT)
+		r = wire_link_receive(&agent->link);
+	if (r == 0) {
+		r = take_frames(agent, err);
+		if (r < 0)
+			return r;
+	}
 	for (struct client *c = agent->clients; c && r == 0; c = c->next)
 		r = process_step(&c->process, agent);
 	for (struct worker *w = agent->workers; w && r == 0; w = w->next)
@@ -344,15 +362,11 @@ static int turn(struct agent *agent, struct error *err)
 		if (!is_starting(agent, c))
 			r = process_finish(&c->process, agent, c->number);
 	free_ended_workers(agent);
-	if (r == 0 && agent_polled(agent, link) & POLLOUT)
-		r = wire_link_flush(&agent->link);
-	if (r == 0 && agent_polled(agent, link) & ~POLLOUT)
-		r = wire_link_receive(&agent->link);
 	if (r < 0 && r != -EPIPE)
 		return error_sys(err, -r, "the connection to the host");
 	if (r == -EPIPE)
 		agent->link.ended = true;
-	return take_frames(agent, err);
+	return 0;
 }
 
 int agent_run(struct agent *agent, struct error *err)

@@ -34,6 +34,7 @@ struct agent {
 	int signal_fd, null_fd; /* owned */
 	bool system;            /* PID 1 of a VM; else it serves a test */
 	bool greeted;           /* the host answered HELLO */
+	bool stalled;           /* something waits for room in the link alone */
 	struct client *clients; /* owned lists */
 	struct worker *workers;
 	size_t clients_len, workers_len;
@@ -51,7 +52,8 @@ int agent_run(struct agent *agent, struct error *err);
 int agent_poll(struct agent *agent, int fd, short events, bool always);
 /* What poll(2) said of it; 0 for index -1. */
 short agent_polled(const struct agent *agent, int index);
-/* Room for a frame with size bytes: asked before something is made that must be sent. */
-bool agent_has_room(const struct agent *agent, size_t size);
+/* Room for a frame with size bytes: asked before something is made that must be sent. Without it the
+ * asker is asked again when there is some. */
+bool agent_has_room(struct agent *agent, size_t size);
 /* Sends an answer of a request, which is taken (NULL: no memory). */
 int agent_respond(struct agent *agent, uint32_t client, uint32_t number, json_t *answer);

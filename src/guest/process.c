@@ -160,6 +160,7 @@ int process_finish(struct process *p, struct agent *agent, uint32_t client)
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		r = stream_source_drain(&p->out[i], &agent->link);
+		agent->stalled |= wire_link_waiting(&agent->link) >= WIRE_LINK_BUSY;
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}

@@ -214,6 +214,17 @@ static void take_process(struct worker *w, const uint8_t *body, size_t size)
 		(void)kill(pid, SIGKILL); /* its client went meanwhile */
 }
 
+/* Of what nobody waits for; on the console. */
+static void report_failure(const uint8_t *body, size_t size)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	json_t *result = message_parse(body, size, &err);
+
+	if (!result)
+		(void)fprintf(stderr, "agent: %s\n", error_text(&err));
+	json_decref(result);
+}
+
 /* One whole message. 1: taken; 0: none, or no room for it; or -errno. */
 static int deliver(struct worker *w, struct agent *agent)
 {
@@ -237,6 +248,11 @@ static int deliver(struct worker *w, struct agent *agent)
 				   header.type == WORKER_EVENT ? WIRE_EVENT : WIRE_RESPONSE,
 				   w->client->number, w->number, body, header.size);
 		w->answered |= header.type == WORKER_ANSWER;
+		/* create or exec that failed: the connection may try again. */
+		if (w->answered && w->makes_process && w->client->process.state == PROCESS_STARTING)
+			process_done(&w->client->process);
+	} else if (header.type == WORKER_ANSWER) {
+		report_failure(body, header.size);
 	}
 	w->len -= sizeof(header) + header.size;
 	memmove(w->data, body + header.size, w->len);

@@ -86,11 +86,19 @@ class Guest:
             return False
 
     def wait_dead(self, pid):
-        self.link.wait(lambda: not self.alive(pid) or not self.link.turn(0.02), what="death")
+        self.link.wait(lambda: not self.alive(pid), what="death", outside=True)
 
     def children(self):
-        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return [int(pid) for pid in text.split()]
+        """Not from /proc/PID/task/PID/children, which may leave some out while others end."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and \
+                        int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == self.pid:
+                    found.append(int(entry.name))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return sorted(found)
 
     def errors_text(self):
         self.errors.seek(0)
@@ -107,8 +115,7 @@ class Guest:
             number = last.post("hangup")
             # Answered: all before it is taken, and the cleaning under way.
             self.link.wait(lambda: number in last.answers)
-            self.link.wait(lambda: not self.children() or not self.link.turn(0.02),
-                           what="end of the children")
+            self.link.wait(lambda: not self.children(), what="end of the children", outside=True)
         except (wire.Ended, FileNotFoundError):
             pass
         self.link.sock.close()
@@ -134,4 +141,4 @@ def guest(ungreeted):
     assert ungreeted.end() == 0, ungreeted.errors_text()
     for directory in Path("/sys/fs/cgroup").glob("*"):
         for cid in ungreeted.ids:
-            assert not (directory / cid).exists(), f"{directory / cid} is left"
+            assert not (directory / cid).exists(), f"{directory / cid} is left {ungreeted.errors_text()}"

@@ -92,13 +92,14 @@ class Link:
         else:
             self.strays += 1
 
-    def wait(self, condition, timeout=TIMEOUT, what="an answer"):
+    def wait(self, condition, timeout=TIMEOUT, what="an answer", outside=False):
+        """Until condition() is true; outside: it may become so without a frame."""
         deadline = time.monotonic() + timeout
         while not (result := condition()):
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"no {what} in {timeout} s")
-            self.turn(left)
+            self.turn(min(left, 0.02) if outside else left)
         return result
 
     def greet(self, clock=None, timeout=TIMEOUT):
