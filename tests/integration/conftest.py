@@ -16,6 +16,7 @@ namespace and is the subreaper of its own containers.
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -94,6 +95,18 @@ def sweep(binary: str) -> None:
         shutil.rmtree(entry, ignore_errors=True)
 
 
+def settle_accelerator(binary: str, session: Path) -> None:
+    """That VMs are emulated is said with the first one of a state directory, of which every test has
+    its own: where it is so, it is asked for, and nothing is said."""
+    if "hyperv" not in isolations() or "HCS_CONFIG" in os.environ:
+        return
+    features = subprocess.run([binary, "features"], capture_output=True, text=True, check=False).stdout
+    if re.search(r'"io.hcs.hyperv.accelerator": *"tcg"', features):
+        config = session / "hcs.json"
+        config.write_text('{"hyperv": {"accelerator": "tcg"}}')
+        os.environ["HCS_CONFIG"] = str(config)
+
+
 @pytest.fixture(scope="session")
 def session_dir():
     if os.geteuid() != 0:
@@ -104,6 +117,7 @@ def session_dir():
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
     path.mkdir(mode=0o755)
     path.chmod(0o755)
+    settle_accelerator(binary, path)
     yield path
     leftovers.unmount_below(path)
     shutil.rmtree(path, ignore_errors=True)
