@@ -71,7 +71,7 @@ def runtime():
     with tempfile.TemporaryDirectory(prefix="hcs-clients-runtime-") as directory:
         config, wrapper = Path(directory, "config.json"), Path(directory, path.name)
         config.write_text(json.dumps({"isolation": ISOLATION}))
-        libexec = os.environ.get("HCS_LIBEXECDIR", path.parent / "libexec")
+        libexec = os.environ.get("HCS_LIBEXECDIR", path.parent / "libexec/hcs")
         wrapper.write_text(WRAPPER.format(config=config, libexec=libexec, runtime=path))
         wrapper.chmod(0o755)
         yield str(wrapper)

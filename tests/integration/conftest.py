@@ -2,7 +2,7 @@
 
 HCS_RUNTIME     the binary under test (default build/runhcs); a peer such as runc calibrates the
                 tests: what it words or does otherwise is then not compared.
-HCS_LIBEXECDIR  where its helper programs and the guest's files are (default libexec beside it)
+HCS_LIBEXECDIR  where its helper programs and the guest's files are (default libexec/hcs beside it)
 HCS_ISOLATIONS  comma-separated isolations to run everything under (default "process").
 HCS_PATIENCE    how many times longer than usual to wait for anything (1; hyperv adds its own).
 
@@ -72,7 +72,7 @@ def binary_under_test() -> str:
     found = shutil.which(binary)
     if not found:
         pytest.exit(f"no runtime to test: {binary} (build it, or set HCS_RUNTIME)", 2)
-    libexec = os.path.join(os.path.dirname(os.path.abspath(found)), "libexec")
+    libexec = os.path.join(os.path.dirname(os.path.abspath(found)), "libexec/hcs")
     if os.path.isdir(libexec):
         os.environ.setdefault("HCS_LIBEXECDIR", libexec)
     return os.path.abspath(found)
