@@ -14,9 +14,9 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/subprocess.h"
-#include "guest/modules.h"
 #include "vm/cpio.h"
 #include "vm/modules_dep.h"
+#include "vm/modules_layout.h"
 
 #define MODULE_SIZE_MAX (64u << 20)
 #define UNPACK_TIMEOUT_MS 10000
@@ -29,9 +29,9 @@ static const struct {
 	const char *name;
 	bool optional;
 } wanted[] = {
-	{ "virtio_mmio", false }, { "virtio_console", false }, { "virtiofs", false },
-	{ "overlay", false },	  { "virtio_blk", false },     { "virtio_net", false },
-	{ "ext4", false },	  { "erofs", true },	       { "virtio_rng", true },
+	{ "virtio_mmio", false },   { "virtio_console", false }, { "virtiofs", false },
+	{ "overlay", false },       { "virtio_blk", false },     { "virtio_net", false },
+	{ "ext4", false },          { "erofs", true },           { "virtio_rng", true },
 	{ "virtio_balloon", true },
 };
 
@@ -42,8 +42,8 @@ static int open_directory(const char *path, int *ret)
 }
 
 /* -ENOENT: the kernel has no modules anywhere. */
-static int find_directory(const struct kernel_modules *modules, const char *version, char **ret_path,
-			  int *ret, struct error *err)
+static int find_directory(const struct kernel_modules *modules, const char *version,
+			  char **ret_path, int *ret, struct error *err)
 {
 	_cleanup_free_ char *copy = strdup(modules->kernel_path), *path = NULL;
 	int r;
@@ -247,7 +247,7 @@ static void prune(int cache_fd, const char *made)
 		}
 		if (kept[oldest].name[0])
 			(void)unlinkat(cache_fd, kept[oldest].name, 0);
-		(void)strcpy(kept[oldest].name, entry->d_name);
+		(void)snprintf(kept[oldest].name, sizeof(kept[oldest].name), "%s", entry->d_name);
 		kept[oldest].used = used;
 	}
 }
