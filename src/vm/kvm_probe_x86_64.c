@@ -31,8 +31,8 @@
 
 /* mov $40, %rax; shl $32, %rax; bswap %rax; add $2, %rax; out %al, $PORT; hlt. 40 << 32 swapped has
  * its 40 in bits 24 to 31; what comes out is 2, and rax tells the rest. */
-static const uint8_t code[] = { 0x48, 0xc7, 0xc0, 40,	0,    0, 0, 0x48, 0xc1, 0xe0, 32,   0x48,
-				0x0f, 0xc8, 0x48, 0x83, 0xc0, 2, 0xe6, PORT, 0xf4 };
+static const uint8_t code[] = { 0x48, 0xc7, 0xc0, 40,   0,    0,    0, 0x48, 0xc1, 0xe0, 32,
+				0x48, 0x0f, 0xc8, 0x48, 0x83, 0xc0, 2, 0xe6, PORT, 0xf4 };
 #define RESULT ((UINT64_C(40) << 24) + 2)
 
 struct probe {
@@ -65,10 +65,12 @@ static void fill_memory(uint8_t *memory)
 
 static bool set_registers(int vcpu)
 {
-	const struct kvm_segment cs = { .limit = ~0U, .selector = 8, .type = 11, .present = 1,
-					.s = 1, .l = 1, .g = 1 };
-	const struct kvm_segment data = { .limit = ~0U, .selector = 16, .type = 3, .present = 1,
-					  .db = 1, .s = 1, .g = 1 };
+	const struct kvm_segment cs = {
+		.limit = ~0U, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1
+	};
+	const struct kvm_segment data = {
+		.limit = ~0U, .selector = 16, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1
+	};
 	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
 	struct kvm_sregs sregs;
 

@@ -19,7 +19,8 @@ struct machine_arch {
 extern const struct machine_arch machine_arch;
 
 /* -machine for the accelerator and the kernel's kind, without the memory backend. */
-void machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT]);
+int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT],
+			 struct error *err);
 /* The kernel's command line: the machine's own, then what settings have. Refused when it is too long
  * beside what QEMU adds for the devices. */
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,

@@ -27,15 +27,18 @@ const struct machine_arch machine_arch = {
  * bzImage needs ACPI to find its devices, the option ROM that loads it, and a PIT.
  * rtc=on: without one the kernel waits a second for it.
  */
-void machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT])
+int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT],
+			 struct error *err)
 {
-	const char *kernel = settings->kernel_boot == VM_KERNEL_PVH ?
-				     "x-option-roms=off,acpi=off,pit=off" :
-				     "x-option-roms=on,acpi=on,pit=on";
+	const char *kernel = settings->kernel_boot == VM_KERNEL_PVH
+				     ? "x-option-roms=off,acpi=off,pit=off"
+				     : "x-option-roms=on,acpi=on,pit=on";
 
+	(void)err;
 	(void)snprintf(buf, MACHINE_ARCH_TEXT,
 		       "microvm,accel=%s,%s,pic=off,rtc=on,isa-serial=on,usb=off,graphics=off",
 		       vm_accelerator_name(settings->accelerator), kernel);
+	return 0;
 }
 
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
@@ -56,7 +59,8 @@ int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
 	n = snprintf(buf, MACHINE_ARCH_TEXT, "console=ttyS0 quiet reboot=t panic=-1%s%s%s", clocks,
 		     *own ? " " : "", own);
 	if (n < 0 || n + devices * DEVICE_PARAMETER > COMMAND_LINE_MAX)
-		return error_set(err, E2BIG,
-				 "kernel parameters: too long beside the VM's own and its devices'");
+		return error_set(
+			err, E2BIG,
+			"kernel parameters: too long beside the VM's own and its devices'");
 	return 0;
 }

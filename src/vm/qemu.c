@@ -92,22 +92,31 @@ static int command_line(struct command *c, const struct vm_settings *s, struct e
 static int machine_args(struct command *c, const struct vm_settings *s, struct error *err)
 {
 	static const char *const nothing[] = {
-		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-monitor",    "none",		  "-parallel",	"none",	    "-sandbox",
-		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", NULL
+		"-nodefaults",
+		"-no-user-config",
+		"-no-reboot",
+		"-display",
+		"none",
+		"-monitor",
+		"none",
+		"-parallel",
+		"none",
+		"-sandbox",
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		NULL
 	};
 	_cleanup_free_ char *name = escaped(s->name);
 	char machine[MACHINE_ARCH_TEXT];
+	int r = machine_arch_machine(s, machine, err);
 
-	if (!name)
-		return error_oom(err);
+	if (r < 0 || !name)
+		return r < 0 ? r : error_oom(err);
 	arg(c, "%s", machine_arch.program);
 	/* First, so that ps shows whose it is. */
 	arg(c, "-name");
 	arg(c, "guest=%s", name);
 	args(c, nothing);
 	arg(c, "-machine");
-	machine_arch_machine(s, machine);
 	arg(c, "%s,memory-backend=memory", machine);
 	arg(c, "-cpu");
 	arg(c, "%s", machine_arch.cpu[s->accelerator]);
@@ -194,10 +203,11 @@ static int disk_args(struct command *c, const struct vm_settings *s, struct erro
 		arg(c, "fd=%d,set=%zu", disk->fd, i + 1);
 		arg(c, "-blockdev");
 		/* raw, whatever its first bytes say: the guest may have written them. */
-		arg(c, "driver=raw,node-name=disk%zu,read-only=%s,discard=unmap,file.driver=%s,"
+		arg(c,
+		    "driver=raw,node-name=disk%zu,read-only=%s,discard=unmap,file.driver=%s,"
 		    "file.filename=/dev/fdset/%zu,file.locking=off",
-		    i, disk->readonly ? "on" : "off",
-		    S_ISBLK(st.st_mode) ? "host_device" : "file", i + 1);
+		    i, disk->readonly ? "on" : "off", S_ISBLK(st.st_mode) ? "host_device" : "file",
+		    i + 1);
 		arg(c, "-device");
 		arg(c, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
 	}

@@ -48,9 +48,8 @@ static json_t *nics_json(const struct vm_settings *s)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < s->nics_len; i++)
-		(void)json_array_append_new(list,
-					    json_pack("{s:i,s:s}", "fd", s->nics[i].tap_fd, "mac",
-						      s->nics[i].mac));
+		(void)json_array_append_new(list, json_pack("{s:i,s:s}", "fd", s->nics[i].tap_fd,
+							    "mac", s->nics[i].mac));
 	return list;
 }
 
@@ -256,11 +255,12 @@ static int read_numbers(const struct json_at *root, struct vm_settings *to, stru
 
 static int read_settings(struct reader *reader, const struct json_at *root, struct error *err)
 {
-	static const char *const keys[] = { "name",   "monitor",	   "accelerator",
-					    "kernel", "initrd",		   "kernel_boot",
-					    "memory", "kernel_parameters", "cpus",
-					    "uid",    "boot_timeout_ms",   "disks",
-					    "nics" };
+	static const char *const keys[] = {
+		"name",   "monitor",     "accelerator",     "kernel",
+		"initrd", "kernel_boot", "memory",          "kernel_parameters",
+		"cpus",   "uid",         "boot_timeout_ms", "disks",
+		"nics"
+	};
 	struct json_at name = json_member(root, "name"), monitor = json_member(root, "monitor");
 	struct json_at accelerator = json_member(root, "accelerator");
 	struct json_at kernel = json_member(root, "kernel"), initrd = json_member(root, "initrd");

@@ -36,8 +36,8 @@ enum vm_accelerator { VM_TCG, VM_KVM };
 enum vm_kernel_boot { VM_KERNEL_PVH, VM_KERNEL_BZIMAGE };
 
 struct vm_settings {
-	char *name;      /* id of the container that owns it */
-	char *monitor;   /* "qemu" */
+	char *name;    /* id of the container that owns it */
+	char *monitor; /* "qemu" */
 	enum vm_accelerator accelerator;
 	char *kernel, *initrd; /* paths on the host */
 	enum vm_kernel_boot kernel_boot;

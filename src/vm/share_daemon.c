@@ -18,6 +18,9 @@ static const struct helper_spec base = {
 	.path = "/usr/lib/qemu/virtiofsd",
 	.package = "qemu-system-common",
 	.nofile = OPEN_FILES,
+	/* The directories that mounts are attached to are the host's, which goes through them: the
+	 * guest may not put anything in their place. */
+	.readonly = VM_SHARE_ROOT,
 	/* It makes files as the user that the guest names, but does not know that user's supplementary
 	 * groups: a directory that only these may write would refuse. The guest's kernel has checked. */
 	.keeps_caps = true,
@@ -48,8 +51,13 @@ int share_daemon_start(struct share_daemon *ret, struct error *err)
 	socklen_t len = sizeof(address);
 	struct helper_spec spec = base;
 	char fd_option[32];
-	char *argv[] = { (char *)(uintptr_t)base.path, fd_option, (char *)"-o", (char *)OPTIONS,
-			 (char *)"--thread-pool-size=2", (char *)"--rlimit-nofile=0", (char *)"-f",
+	char *argv[] = { (char *)(uintptr_t)base.path,
+			 fd_option,
+			 (char *)"-o",
+			 (char *)OPTIONS,
+			 (char *)"--thread-pool-size=2",
+			 (char *)"--rlimit-nofile=0",
+			 (char *)"-f",
 			 NULL };
 	int r;
 
@@ -61,7 +69,8 @@ int share_daemon_start(struct share_daemon *ret, struct error *err)
 	daemon.connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0 || daemon.connection < 0 ||
 	    bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 ||
-	    listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
+	    listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
 	    connect(daemon.connection, (struct sockaddr *)&address, len) < 0)
 		return error_sys(err, errno, "socket of the share's daemon");
 	(void)snprintf(fd_option, sizeof(fd_option), "--fd=%d", listener);

@@ -47,7 +47,8 @@ static int prepare_process(struct error *err)
 	/* It may have died before that. */
 	if (poll(&owner, 1, 0) != 0)
 		return error_set(err, EOWNERDEAD, "the owner has gone");
-	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
+	    fcntl(LISTENER_FD, F_SETFL, O_NONBLOCK) < 0)
 		return error_sys(err, errno, "descriptors 3 to 5");
 	umask(0022);
 	return 0;

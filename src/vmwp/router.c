@@ -130,8 +130,8 @@ static int read_hello(struct router *router, const uint8_t *body, size_t size, i
 	json_t *told;
 	int r = 0;
 
-	if (!json_is_object(hello) || !kernel || strlen(kernel) > KERNEL_VERSION_MAX || lowest < 1 ||
-	    highest < lowest) {
+	if (!json_is_object(hello) || !kernel || strlen(kernel) > KERNEL_VERSION_MAX ||
+	    lowest < 1 || highest < lowest) {
 		r = broken(err, "its HELLO is none");
 	} else if (lowest > WIRE_PROTOCOL) {
 		r = error_set(err, EPROTO,

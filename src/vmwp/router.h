@@ -31,7 +31,7 @@ struct router {
 	size_t clients_len, turn;
 	uint32_t next_number;
 	const char *monitor, *accelerator; /* borrowed, for HELLO */
-	char *hello;                       /* owned: what clients are told; NULL: agent not there yet */
+	char *hello; /* owned: what clients are told; NULL: agent not there yet */
 };
 
 /* Takes agent_fd. */

@@ -142,8 +142,8 @@ static size_t add_status(char *reason, size_t n, const char *who, int status)
 	if (WIFSIGNALED(status))
 		(void)snprintf(text, sizeof(text), "%s was killed by signal %d (SIG%s)", who,
 			       WTERMSIG(status),
-			       sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) :
-								"?");
+			       sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status))
+							      : "?");
 	else
 		(void)snprintf(text, sizeof(text), "%s ended with status %d", who,
 			       WEXITSTATUS(status));
@@ -200,7 +200,8 @@ static void explain_timeout(const struct worker *w, char *reason)
 {
 	char text[96];
 
-	(void)snprintf(text, sizeof(text), "the VM's agent did not answer within %u ms of its start",
+	(void)snprintf(text, sizeof(text),
+		       "the VM's agent did not answer within %u ms of its start",
 		       w->boot_timeout_ms);
 	(void)add_console(w, reason, add(reason, 0, "", text, ""));
 }

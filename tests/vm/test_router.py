@@ -61,9 +61,9 @@ def test_answers_find_their_clients(vm):
     clients = [vm.connect() for _ in range(20)]
     for i, client in enumerate(clients):
         client.hello()
-        client.send(REQUEST, i + 1000, b"echo %d" % i)
+        client.send(REQUEST, i + 1000, b"echo to %d" % i)
     for i, client in reversed(list(enumerate(clients))):
-        assert client.expect(RESPONSE) == (i + 1000, b"%d" % i)
+        assert client.expect(RESPONSE) == (i + 1000, b"to %d" % i)
 
 
 def test_large_request_and_answer(client):
