@@ -14,6 +14,12 @@ int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_AR
 	return error_set(err, ENOTSUP, "hyperv isolation is not there for this architecture yet");
 }
 
+size_t machine_arch_devices_max(const struct vm_settings *settings)
+{
+	(void)settings;
+	return 0;
+}
+
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
 			    char buf[MACHINE_ARCH_TEXT], struct error *err)
 {

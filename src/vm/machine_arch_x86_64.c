@@ -18,7 +18,6 @@ const struct machine_arch machine_arch = {
 	.package = "qemu-system-x86",
 	.cpu = { [VM_TCG] = "max", [VM_KVM] = "host" },
 	.kvm_modules = kvm_modules,
-	.devices_max = 24,
 };
 
 /*
@@ -39,6 +38,12 @@ int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_AR
 		       "microvm,accel=%s,%s,pic=off,rtc=on,isa-serial=on,usb=off,graphics=off",
 		       vm_accelerator_name(settings->accelerator), kernel);
 	return 0;
+}
+
+size_t machine_arch_devices_max(const struct vm_settings *settings)
+{
+	/* microvm has a second interrupt controller only where ACPI can tell of it. */
+	return settings->kernel_boot == VM_KERNEL_PVH ? 8 : 24;
 }
 
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
