@@ -6,7 +6,8 @@ import subprocess
 import machine
 from conftest import BUILD
 
-# What a guest's program cannot have of a shared directory, and why (docs/hyperv.md).
+# What a guest's program cannot have of a shared directory: virtiofsd has no CAP_SYS_ADMIN, which
+# trusted.* takes, and lacks FUSE's operation for files without a name; ACLs are not passed on.
 DIFFERENT = ["trusted xattr", "acl", "tmpfile"]
 
 
