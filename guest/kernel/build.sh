@@ -17,7 +17,12 @@ series=6.12
 tarball=${HCS_KERNEL_SOURCE:-/usr/src/linux-source-$series.tar.xz}
 kept=4 # kernels in the cache: this one and the last few, for switching between branches
 # About how many objects there are. Only the percentage that is shown hangs on it.
-objects=1500
+objects=1640
+
+# The same input gives the same bytes, whoever builds it, when and where.
+reproducible="KBUILD_BUILD_TIMESTAMP=2026-01-01T00:00:00Z KBUILD_BUILD_USER=hcs KBUILD_BUILD_HOST=hcs
+ KBUILD_BUILD_VERSION=1 LC_ALL=C"
+strip="strip -s -R .comment"
 
 machine=$(uname -m)
 case $machine in
@@ -56,8 +61,9 @@ source_version=$(dpkg-query -W -f '${Version}' "linux-source-$series" 2>/dev/nul
 	source_version=$(sha256sum <"$tarball")
 patches=$(find "$here/patches" -name '*.patch' 2>/dev/null | sort)
 # shellcheck disable=SC2086 # a list of names without blanks
-key=$({ echo "$arch $source_version"; gcc --version | head -n 1; ld --version | head -n 1
-	cat "$here/container.config" "$here/$arch.config" "$here/build.sh" $patches; } |
+key=$({ echo "$arch $source_version $reproducible $strip"
+	gcc --version | head -n 1; ld --version | head -n 1
+	cat "$here/container.config" "$here/$arch.config" $patches; } |
 	sha256sum | cut -c 1-32)
 
 hand_out() {
@@ -108,9 +114,8 @@ for patch in $patches; do
 	patch -d "$source" -p1 -s <"$patch" >>"$log" 2>&1 || failed "$(basename "$patch")"
 done
 
-# The same input gives the same bytes, whoever builds it, when and where.
-export ARCH=$arch KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' KBUILD_BUILD_USER=hcs \
-	KBUILD_BUILD_HOST=hcs KBUILD_BUILD_VERSION=1 LC_ALL=C
+# shellcheck disable=SC2086,SC2163 # a list of assignments
+export ARCH=$arch $reproducible
 
 phase "configuring"
 mkdir "$work/out"
@@ -139,7 +144,7 @@ phase "compiling"
 phase "stripping"
 entry=$work/entry
 mkdir "$entry"
-strip -s -R .comment -o "$entry/vmlinux" "$work/out/vmlinux" || failed "stripping"
+$strip -o "$entry/vmlinux" "$work/out/vmlinux" || failed "stripping"
 cat "$work/out/include/config/kernel.release" >"$entry/version"
 cp "$work/out/.config" "$entry/config"
 cp "$work/out/System.map" "$entry/System.map" # names for the addresses in a panic

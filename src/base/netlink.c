@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/netlink.h"
 
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+
+#include "base/netns.h"
 
 /* The kernel fills what a dump's reader offers, up to 32 KiB; an answer larger than this is
  * refused. */
 #define RECEIVE_SIZE ((size_t)64 * 1024)
-#define CHILD_STACK ((size_t)64 * 1024)
 
 static int set_option(int fd, int option)
 {
@@ -38,7 +37,7 @@ int netlink_open(struct netlink *nl, int family)
 
 struct elsewhere {
 	struct netlink *nl;
-	int family, netns_fd, result;
+	int family;
 };
 
 /* A socket stays in the namespace in which it was made. */
@@ -46,35 +45,14 @@ static int open_elsewhere(void *arg)
 {
 	struct elsewhere *e = arg;
 
-	if (setns(e->netns_fd, CLONE_NEWNET) < 0)
-		e->result = -errno;
-	else
-		e->result = netlink_open(e->nl, e->family);
-	return 0;
+	return netlink_open(e->nl, e->family);
 }
 
 int netlink_open_in(struct netlink *nl, int family, int netns_fd)
 {
-	struct elsewhere e = {
-		.nl = nl,
-		.family = family,
-		.netns_fd = netns_fd,
-		.result = -ECHILD,
-	};
-	_cleanup_free_ char *stack = malloc(CHILD_STACK);
-	pid_t child;
+	struct elsewhere e = { .nl = nl, .family = family };
 
-	if (!stack)
-		return -ENOMEM;
-	/* No exit signal: the caller's handling of SIGCHLD sees nothing of this. The end of the
-	 * stack is aligned as any ABI wants, since malloc's result and the size are. */
-	child = clone(open_elsewhere, stack + CHILD_STACK, CLONE_VM | CLONE_FILES | CLONE_VFORK,
-		      &e);
-	if (child < 0)
-		return -errno;
-	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
-		;
-	return e.result;
+	return netns_call(netns_fd, open_elsewhere, &e);
 }
 
 void netlink_close(struct netlink *nl)
@@ -130,6 +108,26 @@ void netlink_put_u32(struct netlink_request *rq, uint16_t type, uint32_t value)
 void netlink_put_string(struct netlink_request *rq, uint16_t type, const char *text)
 {
 	netlink_put(rq, type, text, strlen(text) + 1);
+}
+
+size_t netlink_nest(struct netlink_request *rq, uint16_t type)
+{
+	const size_t at = rq->len;
+
+	netlink_put(rq, type | NLA_F_NESTED, NULL, 0);
+	return at;
+}
+
+void netlink_nest_end(struct netlink_request *rq, size_t at)
+{
+	const size_t len = rq->len - at;
+
+	if (rq->error < 0)
+		return;
+	if (len > UINT16_MAX)
+		rq->error = -EMSGSIZE;
+	else
+		((struct nlattr *)(rq->data + at))->nla_len = (uint16_t)len;
 }
 
 static int send_request(struct netlink *nl, struct netlink_request *rq)

@@ -24,9 +24,7 @@ struct netlink {
 /* Opens a socket of the given family (NETLINK_ROUTE) in the network namespace of the caller. 0 or
  * -errno. */
 int netlink_open(struct netlink *nl, int family);
-/* As netlink_open, in the network namespace netns_fd. The caller's stays as it is: a child that
- * shares the memory and the descriptors of the caller goes there and has ended on return. Needs
- * CAP_SYS_ADMIN over both user namespaces. */
+/* As netlink_open, in the network namespace netns_fd: by netns_call, which see. */
 int netlink_open_in(struct netlink *nl, int family, int netns_fd);
 void netlink_close(struct netlink *nl);
 
@@ -43,6 +41,9 @@ void netlink_begin(struct netlink_request *rq, uint16_t type, uint16_t flags, co
 void netlink_put(struct netlink_request *rq, uint16_t type, const void *data, size_t len);
 void netlink_put_u32(struct netlink_request *rq, uint16_t type, uint32_t value);
 void netlink_put_string(struct netlink_request *rq, uint16_t type, const char *text);
+/* Starts an attribute that holds those put until netlink_nest_end is given what this returned. */
+size_t netlink_nest(struct netlink_request *rq, uint16_t type);
+void netlink_nest_end(struct netlink_request *rq, size_t at);
 
 /* One message of an answer: its type, and what follows the netlink header. */
 struct netlink_message {

@@ -28,8 +28,8 @@ int cpio_add(struct cpio *cpio, const char *name, mode_t mode, const void *data,
 		return -EFBIG;
 	/* inode, mode, uid, gid, links, mtime, size, device, special device, name's size, check */
 	(void)snprintf(header, sizeof(header),
-		       "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-		       ++cpio->inode, mode, 0, 0, S_ISDIR(mode) ? 2 : 1, 0, (unsigned)len, 0, 0, 0, 0,
+		       "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ++cpio->inode,
+		       mode, 0, 0, S_ISDIR(mode) ? 2 : 1, 0, (unsigned)len, 0, 0, 0, 0,
 		       (unsigned)name_size, 0);
 	r = fd_write_all(cpio->fd, header, HEADER_LEN);
 	if (r == 0)

@@ -92,7 +92,9 @@ static const char *other_kind(const struct kernel_file *file)
 		const char *name;
 	} kinds[] = {
 		{ "\x1f\x8b", 2, 0, "gzip-compressed file" },
-		{ "\xfd" "7zXZ", 5, 0, "xz-compressed file" },
+		{ "\xfd"
+		  "7zXZ",
+		  5, 0, "xz-compressed file" },
 		{ "\x28\xb5\x2f\xfd", 4, 0, "zstd-compressed file" },
 		{ "070701", 6, 0, "cpio archive (an initrd?)" },
 		{ "!<arch>\n", 8, 0, "ar archive (a Debian package?)" },

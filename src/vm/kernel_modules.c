@@ -29,9 +29,9 @@ static const struct {
 	const char *name;
 	bool optional;
 } wanted[] = {
-	{ "virtio_mmio", false }, { "virtio_console", false }, { "virtiofs", false },
-	{ "overlay", false },	  { "virtio_blk", false },     { "virtio_net", false },
-	{ "ext4", false },	  { "erofs", true },	       { "virtio_rng", true },
+	{ "virtio_mmio", false },   { "virtio_console", false }, { "virtiofs", false },
+	{ "overlay", false },       { "virtio_blk", false },     { "virtio_net", false },
+	{ "ext4", false },          { "erofs", true },           { "virtio_rng", true },
 	{ "virtio_balloon", true },
 };
 
@@ -42,8 +42,8 @@ static int open_directory(const char *path, int *ret)
 }
 
 /* -ENOENT: the kernel has no modules anywhere. */
-static int find_directory(const struct kernel_modules *modules, const char *version, char **ret_path,
-			  int *ret, struct error *err)
+static int find_directory(const struct kernel_modules *modules, const char *version,
+			  char **ret_path, int *ret, struct error *err)
 {
 	_cleanup_free_ char *copy = strdup(modules->kernel_path), *path = NULL;
 	int r;
@@ -88,16 +88,17 @@ static int order_modules(int dir_fd, struct modules_order *ret, struct error *er
 	return r < 0 ? r : 0;
 }
 
-/* The module at fd, as an anonymous file, without its compression. */
-static int unpack(int fd, const char *program, struct error *err)
+/* What program makes of the len bytes: into *data again. */
+static int unpack(const char *program, char **data, size_t *len, struct error *err)
 {
 	_cleanup_close_ int plain = memfd_create("module", MFD_CLOEXEC);
-	_cleanup_free_ char *said = NULL;
-	char path[FD_PATH_MAX];
-	char *const argv[] = { (char *)program, (char *)"-dc", fd_path(fd, path), NULL };
+	_cleanup_free_ char *said = NULL, *packed = *data;
+	char *const argv[] = { (char *)program, (char *)"-dc", NULL };
 	struct subprocess sp = {
 		.path = program,
 		.argv = argv,
+		.input = packed,
+		.input_len = *len,
 		.timeout_ms = UNPACK_TIMEOUT_MS,
 		.stdout_fd = plain,
 		.stderr_fd = -1,
@@ -105,18 +106,19 @@ static int unpack(int fd, const char *program, struct error *err)
 	};
 	int r;
 
+	*data = NULL;
 	if (plain < 0)
 		return error_sys(err, errno, "anonymous file");
-	/* Held open past exec, under the number that the path names. */
-	if (fcntl(fd, F_SETFD, 0) < 0)
-		return error_sys(err, errno, "descriptor");
 	r = subprocess_run(&sp, &said, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
-		return error_set(err, EIO, "%s failed (status %d) %.200s", program, r,
+		return error_set(err, EIO, "%s failed (status %d): %.200s", program, r,
 				 said ? said : "");
-	return TAKE_FD(plain);
+	if (lseek(plain, 0, SEEK_SET) < 0)
+		return error_sys(err, errno, "anonymous file");
+	r = fd_read_all(plain, MODULE_SIZE_MAX, data, len);
+	return r < 0 ? error_sys(err, -r, "unpacked") : 0;
 }
 
 static const char *decompressor(const char *file)
@@ -130,7 +132,7 @@ static const char *decompressor(const char *file)
 	return dot && !strcmp(dot, ".gz") ? "/usr/bin/gzip" : NULL;
 }
 
-/* Adds one module; *ret_name: what it is called in the archive (borrowed from file). */
+/* Adds one module; name: what it is called in the archive. */
 static int add_module(struct cpio *cpio, int dir_fd, const char *file, char *name, size_t size,
 		      struct error *err)
 {
@@ -144,19 +146,12 @@ static int add_module(struct cpio *cpio, int dir_fd, const char *file, char *nam
 
 	if (fd < 0)
 		return error_sys(err, -fd, "%s", file);
-	if (program) {
-		int plain = unpack(fd, program, err);
-
-		if (plain < 0)
-			return error_wrap(err, plain, "%s", file);
-		(void)close_fd(fd);
-		fd = plain;
-		if (lseek(fd, 0, SEEK_SET) < 0)
-			return error_sys(err, errno, "%s", file);
-	}
 	r = fd_read_all(fd, MODULE_SIZE_MAX, &data, &len);
 	if (r < 0)
 		return error_sys(err, -r, "%s", file);
+	r = program ? unpack(program, &data, &len, err) : 0;
+	if (r < 0)
+		return error_wrap(err, r, "%s", file);
 	base = base ? base + 1 : file;
 	/* "virtio.ko.xz" is "virtio.ko" from here on. */
 	(void)snprintf(name, size, "%.*s.ko", (int)strcspn(base, "."), base);
@@ -217,13 +212,13 @@ static int append_file(int to, const char *path, struct error *err)
 	return r < 0 ? error_sys(err, -r, "write the initramfs") : 0;
 }
 
-/* Keeps the entries that were used last; takes away what others left unfinished. */
-static void prune(int cache_fd)
+/* Keeps made and the other entries that were used last; takes away what others left unfinished. */
+static void prune(int cache_fd, const char *made)
 {
 	struct {
 		char name[NAME_MAX + 1];
-		time_t used;
-	} kept[ENTRIES_KEPT] = { 0 };
+		int64_t used; /* ns since 1970 */
+	} kept[ENTRIES_KEPT - 1] = { 0 };
 	int copy = fcntl(cache_fd, F_DUPFD_CLOEXEC, 0);
 	_cleanup_closedir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	time_t now = time(NULL);
@@ -232,26 +227,28 @@ static void prune(int cache_fd)
 	while (dir && (entry = readdir(dir))) {
 		size_t oldest = 0;
 		struct stat st;
+		int64_t used;
 
 		if (fstatat(cache_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode))
+		    !S_ISREG(st.st_mode) || !strcmp(entry->d_name, made))
 			continue;
+		used = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
 		if (entry->d_name[0] == '.') {
 			if (now - st.st_mtime > UNFINISHED_AGE)
 				(void)unlinkat(cache_fd, entry->d_name, 0);
 			continue;
 		}
-		for (size_t i = 1; i < ENTRIES_KEPT; i++)
+		for (size_t i = 1; i < ARRAY_SIZE(kept); i++)
 			if (kept[i].used < kept[oldest].used)
 				oldest = i;
-		if (st.st_mtime <= kept[oldest].used) {
+		if (used <= kept[oldest].used) {
 			(void)unlinkat(cache_fd, entry->d_name, 0);
 			continue;
 		}
 		if (kept[oldest].name[0])
 			(void)unlinkat(cache_fd, kept[oldest].name, 0);
-		(void)strcpy(kept[oldest].name, entry->d_name);
-		kept[oldest].used = st.st_mtime;
+		(void)snprintf(kept[oldest].name, sizeof(kept[oldest].name), "%s", entry->d_name);
+		kept[oldest].used = used;
 	}
 }
 
@@ -344,7 +341,7 @@ int kernel_modules_initrd(const struct kernel_modules *modules, const struct ker
 		r = make(modules, dir_fd, cache_fd, name, err);
 		if (r < 0)
 			return error_wrap(err, r, "modules of the kernel %s", directory);
-		prune(cache_fd);
+		prune(cache_fd, name);
 	}
 	*ret = TAKE_PTR(path);
 	return 0;

@@ -55,7 +55,8 @@ static int check_elf(const Elf64_Ehdr *elf, const char *path, struct error *err)
 				 "%s: an ELF file, but not for x86-64 (class %u, machine %u)", path,
 				 elf->e_ident[EI_CLASS], elf->e_machine);
 	if (elf->e_type != ET_EXEC && elf->e_type != ET_DYN)
-		return error_set(err, ENOEXEC, "%s: an ELF object or core file, not a kernel", path);
+		return error_set(err, ENOEXEC, "%s: an ELF object or core file, not a kernel",
+				 path);
 	if (elf->e_phentsize != sizeof(Elf64_Phdr) || elf->e_phnum > PROGRAM_HEADERS_MAX)
 		return error_set(err, ENOEXEC, "%s: an ELF file without usable program headers",
 				 path);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An architecture that nobody has described yet: process isolation only. */
+#include "vm/kernel_format.h"
 #include "vm/machine_arch.h"
+
+const struct kernel_format kernel_formats[] = { { 0 } };
 
 static const char *const no_modules[] = { NULL };
 

@@ -47,7 +47,8 @@ static bool is_module(const char *file, size_t len, const char *name)
 	base = base ? base + 1 : file;
 	len -= (size_t)(base - file);
 	for (i = 0; name[i]; i++)
-		if (i >= len || (base[i] == '-' ? '_' : base[i]) != (name[i] == '-' ? '_' : name[i]))
+		if (i >= len ||
+		    (base[i] == '-' ? '_' : base[i]) != (name[i] == '-' ? '_' : name[i]))
 			return false;
 	return len - i >= 3 && !memcmp(base + i, ".ko", 3) && (len - i == 3 || base[i + 3] == '.');
 }
@@ -95,8 +96,8 @@ int modules_order_add(struct modules_order *order, const struct modules_dep *dep
 	int r;
 
 	if (!line)
-		return dep->builtin && find(dep->builtin, name, &len) ? MODULES_BUILTIN :
-									MODULES_NONE;
+		return dep->builtin && find(dep->builtin, name, &len) ? MODULES_BUILTIN
+								      : MODULES_NONE;
 	/* All it needs stands there, what is to be loaded first last. */
 	end = strcspn(line, "\n");
 	while (end > len + 1) {

@@ -13,7 +13,8 @@ struct modules_dep {
 };
 
 struct modules_order {
-	char *files[MODULES_MAX]; /* owned; relative to the directory of modules, in order of loading */
+	char *files
+		[MODULES_MAX]; /* owned; relative to the directory of modules, in order of loading */
 	bool optional[MODULES_MAX];
 	size_t len;
 };

@@ -15,15 +15,29 @@
 struct nic_plan {
 	struct vm_nic nics[VM_NICS_MAX]; /* tap_fd: owned, in the caller */
 	size_t len;
-	/* The request for the agent (wire/message.h, "network"): "links" [{"mac", "name", "mtu",
-	 * "up", "addresses": ["10.1.2.3/24", …]}], "routes" [{"destination", "gateway", "device",
-	 * "source", "metric", "scope", …}], "neighbors". Owned; NULL: only loopback. */
+	/* The request for the agent (wire/message.h, "network"), owned; NULL: only loopback.
+	 * Numbers are the kernel's own (rtnetlink(7)); what is false or absent is left out, but
+	 * for "up" and "arp".
+	 *  "links" [{"mac", "name", "mtu", "up", "arp",
+	 *    "ipv6" (absent: the host has none) {"disabled", "accept_dad", "accept_ra",
+	 *            "accept_ra_defrtr", "forwarding", "address_generation"},
+	 *    "addresses" [{"address", "prefix", "scope", "peer", "broadcast", "label", "metric",
+	 *                  "noprefixroute", "nodad"}]}]
+	 *  "routes" [{"destination": "10.0.0.0/8", "from", "type", "table", "protocol", "scope",
+	 *    "tos", "metric", "source", "preference", "metrics": [[RTAX, value], …],
+	 *    "hops": [{"device", "gateway", "onlink", "weight"}]}], in an order to add them in;
+	 *    those that the kernel makes for addresses are left out
+	 *  "rules" [{"family": 4 or 6, "priority", "action", "table", "tos", "invert", "from",
+	 *    "to", "input", "output", "mark", "mask", "suppress_prefix"}], beside the usual
+	 *  "neighbors" [{"device", "address", "mac"}]: the permanent ones */
 	json_t *request;
 };
 #define NIC_PLAN_INIT ((struct nic_plan){ 0 })
 
 /* Looks at every interface but lo of the network namespace netns_fd and attaches each. The caller's
- * own namespace never changes. Undone when it fails. */
+ * own namespace never changes. Undone when it fails. -EBUSY: another VM has the namespace.
+ * -EOPNOTSUPP: an interface or a route that a VM cannot have, or the host's kernel lacks what is
+ * needed. What a VM that was killed has left there is replaced. */
 int nic_attach(int netns_fd, struct nic_plan *ret, struct error *err);
 /* Takes taps and redirects away again (a create that failed; the namespace outlives the VM). What is
  * not there is no error. */

@@ -34,9 +34,7 @@ json_t *message_result(json_t *result)
 	return json_pack("{s:o}", "result", result ? result : json_object());
 }
 
-/* Printable ASCII, anything else as \\xNN: no text of the guest's breaks a line of ours or drives a terminal. Caller frees.
- */
-static char *printable(const char *text)
+char *message_printable(const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t len = strnlen(text, MESSAGE_TEXT_MAX), n = 0;
@@ -64,7 +62,7 @@ static void take_error(json_t *error, struct error *err)
 	json_int_t code = json_integer_value(json_object_get(error, "code"));
 	json_int_t status = json_integer_value(json_object_get(error, "status"));
 	const char *message = json_string_value(json_object_get(error, "message"));
-	_cleanup_free_ char *text = message && *message ? printable(message) : NULL;
+	_cleanup_free_ char *text = message && *message ? message_printable(message) : NULL;
 
 	if (code < 1 || code > ERRNO_MAX)
 		code = EIO;

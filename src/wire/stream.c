@@ -253,8 +253,11 @@ void stream_sink_stop(struct stream_sink *s)
 /* Writes data as far as it goes; the bytes that need not be kept. */
 static size_t sink_write(struct stream_sink *s, uint8_t *data, size_t len)
 {
-	ssize_t n = s->fd < 0 ? (ssize_t)len : write_now(s->fd, s->nonblocking, data, len);
+	ssize_t n;
 
+	if (s->held)
+		return 0;
+	n = s->fd < 0 ? (ssize_t)len : write_now(s->fd, s->nonblocking, data, len);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n < 0) { /* nobody reads any more, or never will */
@@ -320,7 +323,7 @@ int stream_sink_eof(struct stream_sink *s)
 	if (s->eof_received)
 		return -EPROTO;
 	s->eof_received = true;
-	if (!s->len)
+	if (!s->len && !s->held)
 		stream_sink_done(s);
 	return 0;
 }
@@ -340,7 +343,7 @@ int stream_sink_step(struct stream_sink *s, struct wire_link *link)
 		if (n < first)
 			break;
 	}
-	if (!s->len && (s->ring || s->eof_received)) {
+	if (!s->len && !s->held && (s->ring || s->eof_received)) {
 		int fd = s->eof_received ? -1 : TAKE_FD(s->fd);
 
 		/* What holds a window's worth is not kept for streams that rest. */

@@ -27,6 +27,7 @@ struct stream_sink {
 	size_t start, len;
 	uint32_t owed;     /* written, not yet granted again */
 	bool nonblocking;  /* fd itself is; else what its reader shares is left as it is */
+	bool held;         /* fd is still to come: what is received is kept */
 	bool eof_received; /* close fd when the ring is empty */
 	bool stop_due;     /* the reader has gone: STOP when the link has room */
 	bool stop_sent;

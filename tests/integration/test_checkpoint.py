@@ -11,6 +11,8 @@ import pytest
 
 from runtime import until
 
+pytestmark = pytest.mark.host_view("criu dumps processes of the host's kernel")
+
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done"
 
 
