@@ -20,7 +20,6 @@ const struct machine_arch machine_arch = {
 	 * three times slower than by words. */
 	.cpu = { [VM_TCG] = "max,-erms,-fsrm", [VM_KVM] = "host" },
 	.kvm_modules = kvm_modules,
-	.devices_max = 24,
 };
 
 /*
@@ -29,15 +28,24 @@ const struct machine_arch machine_arch = {
  * bzImage needs ACPI to find its devices, the option ROM that loads it, and a PIT.
  * rtc=on: without one the kernel waits a second for it.
  */
-void machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT])
+int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT],
+			 struct error *err)
 {
 	const char *kernel = settings->kernel_boot == VM_KERNEL_PVH
 				     ? "x-option-roms=off,acpi=off,pit=off"
 				     : "x-option-roms=on,acpi=on,pit=on";
 
+	(void)err;
 	(void)snprintf(buf, MACHINE_ARCH_TEXT,
 		       "microvm,accel=%s,%s,pic=off,rtc=on,isa-serial=on,usb=off,graphics=off",
 		       vm_accelerator_name(settings->accelerator), kernel);
+	return 0;
+}
+
+size_t machine_arch_devices_max(const struct vm_settings *settings)
+{
+	/* microvm has a second interrupt controller only where ACPI can tell of it. */
+	return settings->kernel_boot == VM_KERNEL_PVH ? 8 : 24;
 }
 
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,
