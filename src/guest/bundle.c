@@ -25,7 +25,7 @@ static int find_disk(const char *serial, char path[64], struct error *err)
 
 		if (entry->d_name[0] == '.' || asprintf(&name, "%s/serial", entry->d_name) < 0)
 			continue;
-		if (file_read(dirfd(dir), name, 64, &text, &len) < 0 || strcmp(text, serial) != 0)
+		if (file_read(dirfd(dir), name, 4096, &text, &len) < 0 || strcmp(text, serial) != 0)
 			continue;
 		return snprintf(path, 64, "/dev/%s", entry->d_name) < 64 ? 0 : -ENAMETOOLONG;
 	}

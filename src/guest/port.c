@@ -31,9 +31,8 @@ static int find_port(int *ret_fd, struct error *err)
 		if (asprintf(&name, "%s/name", entry->d_name) < 0 ||
 		    asprintf(&path, "/dev/%s", entry->d_name) < 0)
 			return error_oom(err);
-		/* The name comes after the port itself, by a message of its own. sysfs says
-		 * of each of its files that it has a page. */
-		if (file_read(dirfd(dir), name, 65536, &text, &len) < 0 ||
+		/* The name comes after the port itself, by a message of its own. */
+		if (file_read(dirfd(dir), name, 4096, &text, &len) < 0 ||
 		    strncmp(text, GUEST_PORT, strlen(GUEST_PORT)) != 0 ||
 		    (text[strlen(GUEST_PORT)] != '\n' && text[strlen(GUEST_PORT)]))
 			continue;

@@ -125,6 +125,8 @@ static void set_limits(void)
 		{ "/proc/sys/kernel/panic", "-1" },
 		/* A container makes the kernel talk (its OOM kills), and the console is slow. */
 		{ "/proc/sys/kernel/printk", "3 4 1 7" },
+		/* A new network namespace has lo and nothing else (tunl0, sit0). */
+		{ "/proc/sys/net/core/fb_tunnels_only_for_init_net", "2" },
 	};
 
 	(void)setrlimit(RLIMIT_NOFILE, &nofile);

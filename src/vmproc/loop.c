@@ -195,7 +195,7 @@ static int link_step(struct vmproc *p, short revents, struct error *err)
 	return 0;
 }
 
-static int start(struct vmproc *p, int *conn, struct error *err)
+static void start(struct vmproc *p, int *conn)
 {
 	p->starter = TAKE_FD(*conn);
 	p->listen = close_fd(p->listen);
@@ -203,25 +203,26 @@ static int start(struct vmproc *p, int *conn, struct error *err)
 		p->connections[i] = close_fd(p->connections[i]);
 	signals_drop(p);
 	p->phase = PHASE_STARTING;
-	return request_start(p, err);
+	/* A size that was set before START is the terminal's when the program begins. */
+	p->resize_due = p->tty >= 0;
+	p->start_due = true;
 }
 
 /* The command's word; before COMMIT or START its end is ours. */
-static int sync_step(struct vmproc *p, struct error *err)
+static void sync_step(struct vmproc *p)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	int r = sync_receive(p->sync, NULL, &ignored);
 
-	if (r == SYNC_START && p->phase == PHASE_READY)
-		return start(p, &p->sync, err);
-	if (r == SYNC_COMMIT && p->phase == PHASE_READY && p->listen >= 0) {
-		p->phase = PHASE_CREATED;
-		p->sync = close_fd(p->sync);
-		return 0;
+	if (r == SYNC_START && p->phase == PHASE_READY) {
+		start(p, &p->sync);
+		return;
 	}
 	p->sync = close_fd(p->sync);
-	vmproc_end(p, END_STATUS, 1);
-	return 0;
+	if (r == SYNC_COMMIT && p->phase == PHASE_READY && p->listen >= 0)
+		p->phase = PHASE_CREATED;
+	else
+		vmproc_end(p, END_STATUS, 1);
 }
 
 static void accept_starter(struct vmproc *p)
@@ -235,20 +236,33 @@ static void accept_starter(struct vmproc *p)
 }
 
 /* One that ends before it has said START was killed: the next may come. */
-static int starter_step(struct vmproc *p, size_t i, struct error *err)
+static void starter_step(struct vmproc *p, size_t i)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 
 	if (sync_receive(p->connections[i], NULL, &ignored) == SYNC_START)
-		return start(p, &p->connections[i], err);
-	p->connections[i] = close_fd(p->connections[i]);
-	return 0;
+		start(p, &p->connections[i]);
+	else
+		p->connections[i] = close_fd(p->connections[i]);
 }
 
-/* What is due and has its turn: one of these is under way at a time. */
-static int control_step(struct vmproc *p, struct error *err)
+static int resize_step(struct vmproc *p, struct error *err)
 {
 	struct winsize size;
+
+	p->resize_due = false;
+	if (p->tty < 0 || ioctl(p->tty, TIOCGWINSZ, &size) < 0 || !size.ws_row || !size.ws_col ||
+	    (size.ws_row == p->told.ws_row && size.ws_col == p->told.ws_col))
+		return 0;
+	p->told = size;
+	return request_resize(p, &size, err);
+}
+
+/* What is due and has its turn: the agent works at requests side by side, so of these one is under
+ * way at a time, and none when it starts the program. */
+static int control_step(struct vmproc *p, struct error *err)
+{
+	int r = 0;
 
 	if (p->phase < PHASE_READY || !request_possible(p))
 		return 0;
@@ -258,16 +272,12 @@ static int control_step(struct vmproc *p, struct error *err)
 		p->tty = close_fd(p->tty);
 		return request_hangup(p, err);
 	}
-	if (!p->resize_due)
-		return 0;
-	p->resize_due = false;
-	if (p->tty < 0 || ioctl(p->tty, TIOCGWINSZ, &size) < 0)
-		return 0;
-	if (!size.ws_row || !size.ws_col ||
-	    (size.ws_row == p->told.ws_row && size.ws_col == p->told.ws_col))
-		return 0;
-	p->told = size;
-	return request_resize(p, &size, err);
+	if (p->resize_due)
+		r = resize_step(p, err);
+	if (r < 0 || p->control != 0 || !p->start_due)
+		return r;
+	p->start_due = false;
+	return request_start(p, err);
 }
 
 static void stdin_step(struct vmproc *p, short revents)
@@ -336,10 +346,10 @@ static int handle_slots(struct vmproc *p, const struct pollfd *fds, struct error
 	if (r == 0 && p->end == END_NOT && fds[SLOT_SIGNALS].revents)
 		r = signals_step(p, err);
 	if (r == 0 && p->end == END_NOT && fds[SLOT_SYNC].revents && p->sync >= 0)
-		r = sync_step(p, err);
+		sync_step(p);
 	for (size_t i = 0; r == 0 && i < CONNECTIONS_MAX; i++)
 		if (fds[SLOT_STARTERS + i].revents && p->connections[i] >= 0)
-			r = starter_step(p, i, err);
+			starter_step(p, i);
 	if (r == 0 && fds[SLOT_LISTEN].revents && p->listen >= 0)
 		accept_starter(p);
 	if (r < 0)

@@ -50,8 +50,6 @@ static int open_streams(struct vmproc *p, const struct vmproc_begin_header *begi
 		r = terminal_open(console, begin->rows, begin->columns, &p->tty, err);
 		if (r < 0)
 			return r;
-		p->told.ws_row = begin->rows;
-		p->told.ws_col = begin->columns;
 		for (int i = 0; i < 2; i++) {
 			ends[i].fd = fcntl(p->tty, F_DUPFD_CLOEXEC, 3);
 			if (ends[i].fd < 0)
@@ -141,8 +139,8 @@ static _Noreturn void ended(struct vmproc *p)
 	if (p->starter >= 0) {
 		struct error err = ERROR_INIT;
 
-		(void)error_set(&err, ECANCELED,
-				"the container was told to end before its program ran");
+		(void)error_set(&err, ECANCELED, "the container %s before its program ran",
+				p->has_exit ? "ended" : "was told to end");
 		sync_send_error(p->starter, &err);
 	}
 	if (p->has_exit)

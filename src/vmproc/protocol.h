@@ -62,8 +62,10 @@ struct vmproc_header {
 struct vmproc_begin_header {
 	uint32_t type; /* VMPROC_BEGIN */
 	uint32_t flags;
-	uint32_t uid;           /* of vmproc from now on: the VM's (vm_settings.uid); 0: keep */
-	uint16_t rows, columns; /* of the terminal, as the requests say it too; 0: not said */
+	uint32_t uid; /* of vmproc from now on: the VM's (vm_settings.uid); 0: keep */
+	/* Of the terminal, 0: not said. The guest is told by a resize as soon as the process is
+	 * there; for an exec's program to find it so at once, the request says it too. */
+	uint16_t rows, columns;
 };
 
 #define VMPROC_SYNC_FD 3

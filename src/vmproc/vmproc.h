@@ -52,7 +52,7 @@ struct vmproc {
 	uint32_t number;      /* of the last request */
 	uint32_t awaited;     /* number of the request that the phase waits for, 0: none */
 	uint32_t control;     /* of the signal, resize or hangup under way, 0: none */
-	bool resize_due, hangup_due;
+	bool resize_due, hangup_due, start_due;
 
 	bool told_reason;        /* END said why the VM ended */
 	bool has_exit;           /* EXIT has come */

@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from peer import EOF, EXIT, STOP, TIMEOUT, COMMIT, eventually
+from peer import EXIT, STOP, TIMEOUT, COMMIT, START
 
 
 @pytest.fixture
@@ -49,7 +49,11 @@ def read_some(fd: int, length: int) -> bytes:
 def terminal(spawn, console):
     ours, theirs = console
     vmproc = spawn()
-    guest = vmproc.running(console=theirs, rows=24, columns=80)
+    guest = vmproc.created(console=theirs, rows=24, columns=80)
+    assert guest.serve("resize") == {"op": "resize", "width": 80, "height": 24}
+    vmproc.send_sync(START)
+    guest.serve("start")
+    assert vmproc.receive() is None
     return vmproc, guest, take_master(ours)
 
 
@@ -77,7 +81,7 @@ def test_much_output(terminal):
 def test_its_size_from_the_beginning_and_later(terminal):
     _, guest, master = terminal
     assert size_of(master) == (24, 80)
-    assert guest.quiet()  # the request said it
+    assert guest.quiet()
     resize(master, 50, 132)
     assert guest.serve("resize") == {"op": "resize", "width": 132, "height": 50}
     resize(master, 50, 132)
@@ -104,6 +108,28 @@ def test_a_size_set_before_the_process_is_there(spawn, console):
     resize(master, 55, 66)  # created, not started
     assert guest.serve("resize") == {"op": "resize", "width": 66, "height": 55}
     os.close(master)
+
+
+def test_a_size_set_just_before_start_is_there_when_the_program_runs(spawn, console):
+    ours, theirs = console
+    vmproc = spawn()
+    guest = vmproc.created(console=theirs)
+    master = take_master(ours)
+    resize(master, 33, 44)
+    vmproc.send_sync(START)
+    number, request = guest.request("resize")
+    assert (request["height"], request["width"]) == (33, 44)
+    assert guest.quiet()
+    guest.answer(number)
+    guest.serve("start")
+    assert vmproc.receive() is None
+    os.close(master)
+
+
+def test_the_size_of_an_execs_terminal(spawn, console):
+    vmproc = spawn(kind="exec")
+    guest = vmproc.running(console=console[1], rows=24, columns=80)
+    assert guest.serve("resize") == {"op": "resize", "width": 80, "height": 24}
 
 
 def test_hanging_up(terminal):

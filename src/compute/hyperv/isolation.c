@@ -14,6 +14,7 @@
 #include "compute/hyperv/share.h"
 #include "compute/isolation.h"
 #include "oci/write.h"
+#include "vm/nic.h"
 #include "vmproc/launch.h"
 #include "wire/stats.h"
 
@@ -273,15 +274,32 @@ static int resize(const struct stored *s, pid_t pid, uint16_t width, uint16_t he
 	return process_isolation.resize(s, pid, width, height, err);
 }
 
+/* A network namespace that was given outlives the VM, and its interfaces work again as before. */
+static void give_network_back(const struct stored *s, const struct oci_spec *spec)
+{
+	const struct oci_namespace *ns =
+		spec && spec->linux_ ? &spec->linux_->namespaces[OCI_NS_NETWORK] : NULL;
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int netns = -1;
+
+	if (!ns || !ns->path || s->vm.host)
+		return;
+	netns = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* Often it has gone before the container. */
+	if (netns >= 0)
+		(void)nic_detach(netns, &ignored);
+}
+
 static int destroy(const struct stored *s, const struct oci_spec *spec, struct error *err)
 {
 	_cleanup_close_ int vmwp = pid_open(s->vm.pid, s->vm.pid_start);
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	int r;
 
-	(void)spec;
 	/* Not by the spec's words: its namespaces are the guest's, here only its cgroup counts. */
 	r = container_destroy(&s->container, NULL, s->dir_fd, err);
+	if (r == 0)
+		give_network_back(s, spec);
 	if (r < 0 || vmwp < 0)
 		return r;
 	if (s->vm.host)
