@@ -11,11 +11,14 @@
 static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
 		      compute_event_fn event, void *data, struct error *err)
 {
+	struct compute_vm_stats vm = { 0 };
 	struct cgroup_stats stats = { 0 };
 	int r = ops->stats(s, &stats, err);
 
+	if (r == 0 && ops->vm_stats)
+		r = ops->vm_stats(s, &vm, err);
 	if (r == 0)
-		r = event("stats", &stats, data, err);
+		r = event("stats", &stats, &vm, data, err);
 	cgroup_stats_done(&stats);
 	return r;
 }
@@ -33,7 +36,7 @@ static int emit_ooms(const struct isolation_ops *ops, const struct stored *s, ui
 	if (happened && count == *seen)
 		count++;
 	while (*seen < count) {
-		int r = event("oom", NULL, data, err);
+		int r = event("oom", NULL, NULL, data, err);
 
 		if (r != 0)
 			return r < 0 ? r : 1;

@@ -4,6 +4,8 @@
  * What an isolation mode has to be able to do: the same for both, so that no command knows which it
  * has before it. All work on what is stored of a system; none locks or stores.
  */
+#include <jansson.h>
+
 #include "base/error.h"
 #include "compute/store.h"
 #include "container/container.h"
@@ -32,7 +34,12 @@ struct isolation_ops {
 	int (*update)(const struct stored *s, const struct oci_resources *resources,
 		      const struct oci_intel_rdt *rdt, struct error *err);
 	int (*pids)(const struct stored *s, pid_t **ret, size_t *ret_len, struct error *err);
+	/* What the agent says of the processes, for ps_snapshot_run; owned. NULL where the host's own ps
+	 * sees them. */
+	json_t *(*processes)(const struct stored *s, struct error *err);
 	int (*stats)(const struct stored *s, struct cgroup_stats *ret, struct error *err);
+	/* Of the VM, on the host. NULL where there is none. */
+	int (*vm_stats)(const struct stored *s, struct compute_vm_stats *ret, struct error *err);
 	int (*resize)(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
 		      struct error *err);
 	/* See cgroup_oom_fd, cgroup_oom_drain. */

@@ -12,6 +12,7 @@ struct stored_vm {
 	char *monitor;     /* owned: "qemu"; NULL: nothing is known of the VM yet */
 	char *accelerator; /* owned: "tcg", "kvm" */
 	char *kernel;      /* owned: path on the host */
+	uint64_t memory;   /* bytes that the guest was given; 0: not known */
 	pid_t pid;         /* of vmwp; 0: not started, or not this container's */
 	uint64_t pid_start;
 };

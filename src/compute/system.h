@@ -130,16 +130,33 @@ int compute_list(const struct compute_host *host, struct compute_state **ret, si
  * "reason"); caller frees. */
 char *compute_state_json(const struct compute_state *state);
 
-/* Host pids of its processes; caller frees. */
+/* Host pids of its processes; of a hyperv container those that stand for them. Caller frees. */
 int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, size_t *ret_len,
 		 struct error *err);
+/* What ps (its path) with args (NULL-terminated) prints of the processes of a hyperv container in the
+ * guest, and of itself as pid 1; caller frees. -EOPNOTSUPP: the host's own ps sees them. */
+int compute_ps(const struct compute_host *host, const char *id, const char *ps, char *const *args,
+	       char **ret, size_t *ret_len, struct error *err);
+/* What the container's own cgroup counts; in the guest, of a hyperv container. */
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err);
 
+/* What the utility VM costs the host: its monitor with the guest's memory, vmwp, the share daemon, as
+ * the container's cgroup on the host counts them. */
+struct compute_vm_stats {
+	bool set;              /* false: process isolation, or another container's VM */
+	uint64_t memory_usage; /* bytes */
+	uint64_t memory_limit; /* bytes; 0: none */
+	uint64_t cpu_total;    /* nanoseconds */
+	uint64_t guest_memory; /* bytes that the guest was given */
+};
+int compute_vm_stats(const struct compute_host *host, const char *id, struct compute_vm_stats *ret,
+		     struct error *err);
+
 /* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container
  * ends or event returns non-zero. */
-typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats, void *data,
-				struct error *err);
+typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats,
+				const struct compute_vm_stats *vm, void *data, struct error *err);
 int compute_events(const struct compute_host *host, const char *id, int interval_ms,
 		   compute_event_fn event, void *data, struct error *err);
 

@@ -92,6 +92,7 @@ static json_t *system_files(void)
 					     "stat",
 					     "meminfo",
 					     "loadavg",
+					     "cpuinfo",
 					     "version",
 					     "sys/kernel/pid_max",
 					     "sys/kernel/osrelease" };
@@ -152,14 +153,15 @@ struct watch {
 	uint64_t count;
 };
 
-static int on_event(const char *type, const struct cgroup_stats *stats, void *data,
-		    struct error *err)
+static int on_event(const char *type, const struct cgroup_stats *stats,
+		    const struct compute_vm_stats *vm, void *data, struct error *err)
 {
 	struct watch *watch = data;
 	char text[64];
 	int n, r;
 
 	(void)stats;
+	(void)vm;
 	/* The first, at once, says that the kills are counted from here. */
 	if (!watch->request->answered) {
 		r = worker_answer(watch->request, NULL);

@@ -241,7 +241,9 @@ static int deliver(struct worker *w, struct agent *agent)
 		return 0;
 	if (header.type == WORKER_PROCESS) {
 		take_process(w, body, header.size);
-	} else if (w->client && !w->syncs) {
+	} else if (w->syncs) {
+		/* Nobody has asked for it. */
+	} else if (w->client) {
 		if (!agent_has_room(agent, header.size))
 			return 0;
 		r = wire_link_send(&agent->link,

@@ -14,9 +14,9 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/subprocess.h"
-#include "guest/modules.h"
 #include "vm/cpio.h"
 #include "vm/modules_dep.h"
+#include "vm/modules_layout.h"
 
 #define MODULE_SIZE_MAX (64u << 20)
 #define UNPACK_TIMEOUT_MS 10000
@@ -247,7 +247,7 @@ static void prune(int cache_fd, const char *made)
 		}
 		if (kept[oldest].name[0])
 			(void)unlinkat(cache_fd, kept[oldest].name, 0);
-		(void)strcpy(kept[oldest].name, entry->d_name);
+		(void)snprintf(kept[oldest].name, sizeof(kept[oldest].name), "%s", entry->d_name);
 		kept[oldest].used = used;
 	}
 }

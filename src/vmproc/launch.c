@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/json_tree.h"
 #include "base/environment.h"
 #include "base/fd.h"
 #include "base/libexec.h"
@@ -195,7 +196,7 @@ int vmproc_send_vm(int sync, int settings_memfd, int control_listen, const int *
 
 static int write_request(int fd, const json_t *request, struct error *err)
 {
-	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
+	_cleanup_free_ char *text = json_tree_text(request);
 	uint32_t len;
 	size_t n;
 	int r;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "base/json.h"
 #include "container/sync.h"
 #include "vmproc/protocol.h"
@@ -31,7 +32,7 @@ static int send_request(struct vmproc *p, const void *text, size_t len, uint32_t
 
 static int send_json(struct vmproc *p, json_t *request, uint32_t *ret_number, struct error *err)
 {
-	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	_cleanup_free_ char *text = request ? json_tree_text(request) : NULL;
 
 	json_decref(request);
 	return text ? send_request(p, text, strlen(text), ret_number, err) : error_oom(err);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json_tree.h"
 #include "wire/link.h"
 #include "wire/message.h"
 
@@ -18,8 +19,7 @@ int hyperv_connect(const struct stored *s, struct error *err)
 	_cleanup_free_ char *path = NULL;
 	int fd;
 
-	if (asprintf(&path,
-		     s->vm.host ? "../%s/" STORE_VM_SOCKET : "%s" STORE_VM_SOCKET,
+	if (asprintf(&path, s->vm.host ? "../%s/" STORE_VM_SOCKET : "%s" STORE_VM_SOCKET,
 		     s->vm.host ? s->vm.host : "") < 0)
 		return error_oom(err);
 	fd = unix_connect(s->dir_fd, path, SOCK_STREAM);
@@ -86,7 +86,7 @@ static int await_answer(struct wire_link *link, json_t **ret, struct error *err)
 static int transact(struct wire_link *link, const struct stored *s, json_t *request, json_t **ret,
 		    struct error *err)
 {
-	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	_cleanup_free_ char *text = request ? json_tree_text(request) : NULL;
 	int fd, r;
 
 	json_decref(request);

@@ -11,6 +11,7 @@
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
 #include "compute/hyperv/create.h"
+#include "compute/hyperv/ps_snapshot.h"
 #include "compute/hyperv/share.h"
 #include "compute/isolation.h"
 #include "oci/write.h"
@@ -255,6 +256,60 @@ static int stats(const struct stored *s, struct cgroup_stats *ret, struct error 
 	return r;
 }
 
+/* Page after page: an answer is bounded. */
+static json_t *processes(const struct stored *s, struct error *err)
+{
+	json_t *all = json_array(), *system = NULL, *page, *list;
+	json_int_t after = 0;
+	bool more;
+
+	do {
+		json_t *op = hyperv_op("processes", s);
+		size_t len;
+
+		(void)json_object_set_new(op, "after", json_integer(after));
+		if (hyperv_request(s, op, &page, err) < 0) {
+			json_decref(all);
+			json_decref(system);
+			return NULL;
+		}
+		list = json_object_get(page, "processes");
+		len = json_array_size(list);
+		if (len > 0)
+			after = json_integer_value(
+				json_object_get(json_array_get(list, len - 1), "pid"));
+		(void)json_array_extend(all, list);
+		if (!system)
+			system = json_incref(json_object_get(page, "system"));
+		/* A guest that always has more, and never another one, has no more. */
+		more = len > 0 && json_is_true(json_object_get(page, "more")) &&
+		       json_array_size(all) <= PS_SNAPSHOT_PROCESSES_MAX;
+		json_decref(page);
+	} while (more);
+	return json_pack("{s:o, s:o*}", "processes", all, "system", system);
+}
+
+/* What the VM costs: in the cgroup on the host is all of it, but of a VM that others have too. */
+static int vm_stats(const struct stored *s, struct compute_vm_stats *ret, struct error *err)
+{
+	struct cgroup_stats host = { 0 };
+	int r;
+
+	if (s->vm.host || s->container.cgroup_manager == CGROUP_DISABLED ||
+	    !s->container.cgroup_path)
+		return 0;
+	r = process_isolation.stats(s, &host, err);
+	if (r < 0)
+		return r;
+	ret->set = true;
+	ret->memory_usage = host.memory.usage;
+	ret->memory_limit = host.memory.limit < INT64_MAX / 2 ? host.memory.limit : 0;
+	ret->cpu_total = host.cpu_total;
+	ret->guest_memory = s->vm.memory;
+	cgroup_stats_done(&host);
+	return 0;
+}
+
 static int oom_count(const struct stored *s, uint64_t *ret, struct error *err)
 {
 	struct cgroup_stats now = { 0 };
@@ -318,7 +373,9 @@ const struct isolation_ops hyperv_isolation = {
 	.freeze = freeze,
 	.update = update,
 	.pids = pids,
+	.processes = processes,
 	.stats = stats,
+	.vm_stats = vm_stats,
 	.resize = resize,
 	.oom_fd = hyperv_watch,
 	.oom_drain = hyperv_watch_drain,

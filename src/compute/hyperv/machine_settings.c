@@ -140,19 +140,15 @@ static int set_kernel(const struct isolation_create *create, const struct comput
 static int set_parameters(const struct oci_spec *spec, struct vm_settings *ret, struct error *err)
 {
 	const struct strv *words = spec->vm ? &spec->vm->kernel_parameters : NULL;
-	size_t size = 1;
 
-	if (!words || words->len == 0)
-		return 0;
-	for (size_t i = 0; i < words->len; i++)
-		size += strlen(words->items[i]) + 1;
-	ret->kernel_parameters = calloc(1, size);
-	if (!ret->kernel_parameters)
-		return error_oom(err);
-	for (size_t i = 0; i < words->len; i++) {
-		if (i > 0)
-			strcat(ret->kernel_parameters, " ");
-		strcat(ret->kernel_parameters, words->items[i]);
+	for (size_t i = 0; words && i < words->len; i++) {
+		_cleanup_free_ char *before = TAKE_PTR(ret->kernel_parameters);
+
+		if (asprintf(&ret->kernel_parameters, "%s%s%s", before ? before : "",
+			     before ? " " : "", words->items[i]) < 0) {
+			ret->kernel_parameters = NULL;
+			return error_oom(err);
+		}
 	}
 	return 0;
 }

@@ -63,6 +63,7 @@ int pod_describe(const struct pod *pod, const struct vm_settings *settings, stru
 	ret->kernel = copy(pod->joined ? owner->kernel : settings->kernel);
 	ret->accelerator =
 		copy(pod->joined ? owner->accelerator : vm_accelerator_name(settings->accelerator));
+	ret->memory = pod->joined ? owner->memory : settings->memory;
 	if (pod->joined) {
 		ret->host = copy(pod->owner.container.id);
 		ret->pid = owner->pid;

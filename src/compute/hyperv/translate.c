@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "oci/words.h"
+#include "base/json_tree.h"
 #include "wire/message.h"
 
 /* Mappings and recursion of ids are the host's to do: the share's daemon shows the mapped ids. */
@@ -163,11 +163,11 @@ static void drop_labels(const struct translation *t, json_t *config)
 
 int translation_make(const struct translation *t, bool has_network, json_t **ret, struct error *err)
 {
-	json_error_t cause;
-	json_t *config = json_loadb(t->text, t->len, 0, &cause), *linux_;
+	json_t *config, *linux_;
+	int r = json_tree_parse(t->text, t->len, &config, err);
 
-	if (!config)
-		return error_set(err, EINVAL, "config.json: %s", cause.text);
+	if (r < 0)
+		return error_wrap(err, r, "config.json");
 	linux_ = json_object_get(config, "linux");
 	keep_guest_hooks(config);
 	translate_root(t, config);

@@ -182,8 +182,8 @@ static void a_pod_shares_the_owners_namespaces(void **state)
 
 	(void)state;
 	open_scene(&scene, "{\"hostname\": \"pod\", \"linux\": {\"namespaces\": [{\"type\": "
-			   "\"pid\"}, {\"type\": \"mount\"}, {\"type\": \"ipc\", \"path\": "
-			   "\"/proc/7/ns/ipc\"}]}}");
+			   "\"pid\"}, {\"type\": \"mount\"}, {\"type\": \"uts\"}, {\"type\": "
+			   "\"ipc\", \"path\": \"/proc/7/ns/ipc\"}]}}");
 	scene.t.owner = &owner;
 	scene.t.owner_hostname = "pod";
 	translate(&scene, false);
@@ -231,7 +231,8 @@ static void what_a_vm_cannot_give_is_refused_by_name(void **state)
 	static const struct {
 		const char *change, *path;
 	} cases[] = {
-		{ "{\"linux\": {\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"network\"}]}}",
+		{ "{\"hostname\": null, \"linux\": {\"namespaces\": [{\"type\": \"mount\"}, "
+		  "{\"type\": \"network\"}]}}",
 		  "linux.namespaces: no pid namespace" },
 		{ "{\"linux\": {\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"pid\"}, "
 		  "{\"type\": \"ipc\"}, {\"type\": \"uts\"}]}}",
