@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "guest/agent.h"
+#include "wire/message.h"
 
 #define SERIAL_MAX 20 /* of a virtio disk */
 
@@ -50,13 +51,11 @@ static int mount_scratch(const struct request *request, struct error *err)
 	r = find_disk(serial, disk, err);
 	if (r < 0)
 		return r;
-	if (asprintf(&path, AGENT_SCRATCHES "/%s", request->id) < 0)
+	if (asprintf(&path, GUEST_SCRATCH "/%s", request->id) < 0)
 		return error_oom(err);
-	(void)mkdir(AGENT_SCRATCHES, 0700);
+	(void)mkdir(GUEST_SCRATCH, 0700);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "make %s", path);
-	/* The host's file has been a guest's before: nothing in it is to be trusted as a device or
-	 * a program with rights of its own outside of the container's root. */
 	if (mount(disk, path, "ext4", MS_NOATIME, NULL) < 0)
 		return error_sys(err, errno, "mount the scratch disk \"%s\"", serial);
 	return 0;
@@ -71,7 +70,7 @@ void bundle_remove(const char *id)
 		(void)unlink(config);
 		(void)rmdir(dir);
 	}
-	if (asprintf(&scratch, AGENT_SCRATCHES "/%s", id) >= 0) {
+	if (asprintf(&scratch, GUEST_SCRATCH "/%s", id) >= 0) {
 		(void)umount2(scratch, MNT_DETACH);
 		(void)rmdir(scratch);
 	}

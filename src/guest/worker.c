@@ -130,7 +130,8 @@ int worker_start(struct agent *agent, struct client *client, uint32_t number,
 
 	if (!w)
 		return error_oom(err);
-	if (agent->workers_len >= WORKERS_MAX) {
+	/* What cleans up is not to be kept from it. */
+	if (client && agent->workers_len >= WORKERS_MAX) {
 		free(w);
 		return error_set(err, EAGAIN, "more than %d requests at once", WORKERS_MAX);
 	}
@@ -225,6 +226,18 @@ static void report_failure(const uint8_t *body, size_t size)
 	json_decref(result);
 }
 
+static void mark_answered(struct worker *w)
+{
+	struct process *p = &w->client->process;
+
+	w->answered = true;
+	if (w->makes_process)
+		p->answered = true;
+	/* create or exec that failed: the connection may try again. */
+	if (w->makes_process && p->state == PROCESS_STARTING)
+		process_done(p);
+}
+
 /* One whole message. 1: taken; 0: none, or no room for it; or -errno. */
 static int deliver(struct worker *w, struct agent *agent)
 {
@@ -247,10 +260,8 @@ static int deliver(struct worker *w, struct agent *agent)
 		r = wire_link_send(&agent->link,
 				   header.type == WORKER_EVENT ? WIRE_EVENT : WIRE_RESPONSE,
 				   w->client->number, w->number, body, header.size);
-		w->answered |= header.type == WORKER_ANSWER;
-		/* create or exec that failed: the connection may try again. */
-		if (w->answered && w->makes_process && w->client->process.state == PROCESS_STARTING)
-			process_done(&w->client->process);
+		if (header.type == WORKER_ANSWER)
+			mark_answered(w);
 	} else if (header.type == WORKER_ANSWER) {
 		report_failure(body, header.size);
 	}
