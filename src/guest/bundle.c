@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,6 +60,20 @@ static int mount_scratch(const struct request *request, struct error *err)
 	if (mount(disk, path, "ext4", MS_NOATIME, NULL) < 0)
 		return error_sys(err, errno, "mount the scratch disk \"%s\"", serial);
 	return 0;
+}
+
+int bundle_lock(const char *id)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (asprintf(&path, AGENT_BUNDLES "/%s", id) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink ? TAKE_FD(fd) : -ESTALE;
 }
 
 void bundle_remove(const char *id)

@@ -113,6 +113,14 @@ void client_process_exited(struct agent *agent, struct client *client, int code,
 	}
 }
 
+void client_container_removed(struct agent *agent, const char *id)
+{
+	for (struct client *c = agent->clients; c; c = c->next)
+		if (c->process.init && !strcmp(c->process.id, id) &&
+		    (c->process.state == PROCESS_EXITED || c->process.state == PROCESS_DONE))
+			c->process.init = false;
+}
+
 static void set_clock(json_t *value)
 {
 	int64_t ns = json_integer_value(value), now;

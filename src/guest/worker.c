@@ -16,6 +16,7 @@
 
 #define ROOM_MAX (sizeof(struct worker_header) + WIRE_RESPONSE_MAX)
 #define READ_SIZE 4096
+#define RESULT "{\"result\"" /* how an answer begins that is no error */
 /* What a container under Docker or systemd finds; the agent itself has more. */
 #define CONTAINER_NOFILE 1024
 
@@ -152,6 +153,8 @@ int worker_start(struct agent *agent, struct client *client, uint32_t number,
 	w->number = number;
 	w->makes_process = request->op->makes_process;
 	w->starts = request->op->run == request_start;
+	if (request->op->run == request_delete)
+		w->deletes = strdup(request->id);
 	w->fd = w->poll = -1;
 	w->next = agent->workers;
 	agent->workers = w;
@@ -255,6 +258,8 @@ static int deliver(struct worker *w, struct agent *agent)
 	if (header.type == WORKER_PROCESS) {
 		take_process(w, body, header.size);
 	} else if (w->client) {
+		bool done = header.size > strlen(RESULT) && !memcmp(body, RESULT, strlen(RESULT));
+
 		if (!agent_has_room(agent, header.size))
 			return 0;
 		r = wire_link_send(&agent->link,
@@ -262,6 +267,8 @@ static int deliver(struct worker *w, struct agent *agent)
 				   w->client->number, w->number, body, header.size);
 		if (header.type == WORKER_ANSWER)
 			mark_answered(w);
+		if (w->deletes && done)
+			client_container_removed(agent, w->deletes);
 	} else if (header.type == WORKER_ANSWER) {
 		report_failure(body, header.size);
 	}
@@ -307,6 +314,7 @@ void worker_free(struct worker *w)
 {
 	(void)close_fd(w->channel);
 	(void)close_fd(w->fd);
+	free(w->deletes);
 	free(w->cleanup);
 	free(w->data);
 	free(w);
