@@ -55,12 +55,9 @@
 #define GUEST_SHARE "/run/hcs/share"
 #define GUEST_PORT "hcs.agent"       /* name of the virtio-console port */
 #define GUEST_NETNS "/run/hcs/netns" /* the VM's network namespace, for configurations */
-<<<<<<< HEAD
 /* The namespaces that the containers of one VM share, kept by the agent: net, ipc, uts, pid. */
 #define GUEST_POD "/run/hcs/pod"
-=======
 #define GUEST_SCRATCH "/run/hcs/scratch"
->>>>>>> agent
 
 /* Longest text of an error that is taken from the guest. */
 #define MESSAGE_TEXT_MAX 4096
