@@ -55,6 +55,8 @@ _runhcs_value() {
 	case $2:$1 in
 	:--root | *:--image-path | *:--work-path | *:--parent-path)
 		_runhcs_files -d ;;
+	*:--host)
+		_runhcs_reply "$(_runhcs_ids)" ;;
 	*:--bundle | *:-b)
 		_runhcs_bundles ;;
 	:--log-format)
@@ -77,7 +79,8 @@ _runhcs_value() {
 		_runhcs_reply "0 1" ;;
 	*:--owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
-	:--log | *:--destpath | *:--pid-file | *:--console-socket | *:--process | *:-p | *:--resources | *:-r)
+	:--log | *:--destpath | *:--pid-file | *:--console-socket | *:--process | *:-p | *:--resources | *:-r | \
+		*:--kernel)
 		_runhcs_files -f ;;
 	esac
 }

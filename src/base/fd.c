@@ -12,7 +12,7 @@
 
 #include "base/path.h"
 
-#define FDS_MAX 8
+#define FDS_MAX 32
 
 int fd_write_all(int fd, const void *data, size_t len)
 {
@@ -154,6 +154,24 @@ int fd_close_others(unsigned first, int *keep, size_t n)
 		first = (unsigned)keep[i] + 1;
 	}
 	return close_range(first, ~0U, 0) < 0 ? -errno : 0;
+}
+
+int fd_arrange(const int *fds, size_t n)
+{
+	int above[FDS_MAX + 8];
+
+	if (n > ARRAY_SIZE(above))
+		return -EINVAL;
+	/* Out of the way first: one may stand where another is to go. */
+	for (size_t i = 0; i < n; i++) {
+		above[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
+		if (above[i] < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (dup2(above[i], (int)i) < 0)
+			return -errno;
+	return close_range((unsigned)n, ~0U, 0) < 0 ? -errno : 0;
 }
 
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n)

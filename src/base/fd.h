@@ -20,11 +20,13 @@ int file_read_regular(int dir_fd, const char *path, size_t max, char **ret, size
 int file_write(int dir_fd, const char *path, const char *text, size_t len);
 /* Makes dir_fd/name hold data, whole or not at all: temporary file, then rename. 0 or -errno. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode);
-/* Marks every descriptor from first on close-on-exec (close_range(2)). 0 or -errno. */
 /* Closes all descriptors from first on but those of keep (n; sorted here; negative ones are none). */
 int fd_close_others(unsigned first, int *keep, size_t n);
+/* Before execve: makes fds[i] the descriptor i, for all n, and closes every other. 0 or -errno. */
+int fd_arrange(const int *fds, size_t n);
+/* Marks every descriptor from first on close-on-exec (close_range(2)). 0 or -errno. */
 int fd_cloexec_from(unsigned first);
-/* Sends one message with n (≤ 8) descriptors over a Unix socket. 0 or -errno. */
+/* Sends one message with n (≤ 32) descriptors over a Unix socket. 0 or -errno. */
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n);
 /* Receives one message of at most size bytes and at most *n descriptors, all close-on-exec; *n is
  * set to how many came. Bytes received (0: end) or -errno; -EMSGSIZE when it was cut. */

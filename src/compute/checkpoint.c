@@ -140,9 +140,7 @@ int compute_checkpoint(const struct compute_host *host, const char *id,
 		return error_set(err, EINVAL,
 				 "cannot checkpoint container \"%s\": it is %s, not running", id,
 				 compute_status_name(status));
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	if (ops != &process_isolation)
 		return error_set(err, ENOTSUP, "checkpoint: not with isolation %s",
 				 compute_isolation_name(s.isolation));

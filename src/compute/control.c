@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "compute/hyperv/ps_snapshot.h"
 #include "compute/isolation.h"
 #include "compute/status.h"
 #include "compute/store.h"
@@ -14,8 +15,8 @@ static int open_system(const struct compute_host *host, const char *id, enum sto
 
 	if (r < 0)
 		return r;
-	*ret_ops = isolation_get(s->isolation, err);
-	return *ret_ops ? 0 : -err->code;
+	*ret_ops = isolation_get(s->isolation);
+	return 0;
 }
 
 static int refuse(const struct stored *s, const char *command, const char *needed,
@@ -137,6 +138,33 @@ int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, s
 	return ops->pids(&s, ret, ret_len, err);
 }
 
+int compute_ps(const struct compute_host *host, const char *id, const char *ps, char *const *args,
+	       char **ret, size_t *ret_len, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	const struct isolation_ops *ops;
+	enum compute_status status;
+	json_t *answer;
+	int r = open_system(host, id, STORE_READ, &s, &ops, err);
+
+	if (r < 0)
+		return r;
+	if (!ops->processes)
+		return error_set(err, EOPNOTSUPP, "container \"%s\": its processes are the host's",
+				 id);
+	status = stored_status(&s);
+	if (status == STATUS_CREATING)
+		return refuse(&s, "list the processes of", "created", err);
+	/* One that has ended has none: the table is empty, as in the other isolation. */
+	answer = status == STATUS_STOPPED ? json_pack("{s:[], s:{}}", "processes", "system")
+					  : ops->processes(&s, err);
+	if (!answer)
+		return err->code ? -err->code : error_oom(err);
+	r = ps_snapshot_run(answer, ps, args, ret, ret_len, err);
+	json_decref(answer);
+	return r;
+}
+
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err)
 {
@@ -151,4 +179,15 @@ int compute_stats(const struct compute_host *host, const char *id, struct cgroup
 	if (status == STATUS_STOPPED || status == STATUS_CREATING)
 		return refuse(&s, "read the statistics of", "running", err);
 	return ops->stats(&s, ret, err);
+}
+
+int compute_vm_stats(const struct compute_host *host, const char *id, struct compute_vm_stats *ret,
+		     struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	const struct isolation_ops *ops;
+	int r = open_system(host, id, STORE_READ, &s, &ops, err);
+
+	*ret = (struct compute_vm_stats){ 0 };
+	return r == 0 && ops->vm_stats ? ops->vm_stats(&s, ret, err) : r;
 }

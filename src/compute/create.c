@@ -14,6 +14,8 @@
 #include "base/pid.h"
 #include "compute/creating.h"
 #include "compute/pid_file.h"
+#include "compute/pod.h"
+#include "compute/settings.h"
 #include "compute/status.h"
 #include "container/hooks.h"
 #include "oci/parse.h"
@@ -31,7 +33,37 @@ void creating_done(struct creating *c)
 	c->cache_fd = close_fd(c->cache_fd);
 }
 
-/* The flag, then the annotation, then the section that asks for a VM. */
+/* That of the container whose VM, or pod, it is to be in. */
+static enum compute_isolation isolation_of_pod(const struct creating *c)
+{
+	_cleanup_stored_ struct stored owner = { .dir_fd = -1 };
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	const char *where, *id = pod_wanted(c->create, &c->spec, &where);
+
+	/* One that is not there is told of by what would join it. */
+	if (!id || store_open(c->host, id, STORE_READ, &owner, &ignored) < 0)
+		return ISOLATION_DEFAULT;
+	return owner.isolation;
+}
+
+static int default_isolation(struct creating *c, enum compute_isolation *ret, struct error *err)
+{
+	_cleanup_settings_ struct compute_settings settings = { 0 };
+	int r;
+
+	*ret = c->spec.vm ? ISOLATION_HYPERV : isolation_of_pod(c);
+	if (*ret == ISOLATION_DEFAULT && (c->create->vm_host || c->create->kernel))
+		*ret = ISOLATION_HYPERV;
+	if (*ret != ISOLATION_DEFAULT)
+		return 0;
+	r = compute_settings_load(&settings, err);
+	if (r < 0)
+		return r;
+	*ret = settings.isolation;
+	return 0;
+}
+
+/* The flag, the annotation, the section that asks for a VM, the pod, the configuration file. */
 static int choose_isolation(struct creating *c, struct error *err)
 {
 	const char *annotation = oci_annotation(&c->spec, "io.hcs.isolation");
@@ -43,15 +75,25 @@ static int choose_isolation(struct creating *c, struct error *err)
 			err, EINVAL,
 			"annotations.io.hcs.isolation: \"%s\" is not default, process or hyperv",
 			annotation);
-	if (isolation == ISOLATION_DEFAULT)
-		isolation = c->spec.vm ? ISOLATION_HYPERV : ISOLATION_PROCESS;
+	if (isolation == ISOLATION_DEFAULT && default_isolation(c, &isolation, err) < 0)
+		return -err->code;
+	if (isolation == ISOLATION_PROCESS && c->create->kernel)
+		return error_set(err, EINVAL,
+				 "kernel %s: process isolation has the host's kernel; isolation "
+				 "hyperv has its own",
+				 c->create->kernel);
+	if (isolation == ISOLATION_PROCESS && c->create->vm_host)
+		return error_set(
+			err, EINVAL,
+			"host %s: only with isolation hyperv is there a utility VM to join",
+			c->create->vm_host);
 	if (isolation == ISOLATION_PROCESS && c->spec.vm)
 		return error_set(
 			err, EINVAL,
 			"vm: a config with a vm section cannot run with process isolation");
 	c->s.isolation = isolation;
-	c->ops = isolation_get(isolation, err);
-	return c->ops ? 0 : -err->code;
+	c->ops = isolation_get(isolation);
+	return 0;
 }
 
 static bool is_utf8(const char *text)
@@ -212,7 +254,7 @@ void creating_undo(struct creating *c)
 
 static int make(struct creating *c, bool with_socket, struct error *err)
 {
-	struct container_create create = {
+	const struct container_create engine = {
 		.spec = &c->spec,
 		.id = c->create->id,
 		.bundle = c->bundle,
@@ -222,6 +264,7 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.rootless = c->host->rootless,
 		.no_pivot = c->create->no_pivot,
 		.no_new_keyring = c->create->no_new_keyring,
+		.hooks_in_root = c->create->hooks_in_root,
 		.console_sock = c->console.sock,
 		.preserve_fds = c->create->preserve_fds,
 		.listen_fds = c->create->listen_fds,
@@ -230,6 +273,14 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.data = c,
 		.warn = c->host->warn,
 		.warn_data = c->host->warn_data,
+	};
+	const struct isolation_create create = {
+		.engine = engine,
+		.host = c->host,
+		.request = c->create,
+		.config = c->config,
+		.config_len = c->config_len,
+		.stored = &c->s,
 	};
 	int r;
 
@@ -315,9 +366,7 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
 			"cannot start a container in the %s state: container \"%s\" must be "
 			"created for it",
 			compute_status_name(status), id);
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r == 0)
 		r = ops->start(&s, &spec, err);
@@ -462,9 +511,7 @@ int compute_delete(const struct compute_host *host, const char *id, bool force, 
 				 "cannot delete container \"%s\": it is %s; stop it first, or use "
 				 "delete --force",
 				 id, compute_status_name(status));
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r < 0 && !force)
 		return r;

@@ -11,11 +11,14 @@
 static int emit_stats(const struct isolation_ops *ops, const struct stored *s,
 		      compute_event_fn event, void *data, struct error *err)
 {
+	struct compute_vm_stats vm = { 0 };
 	struct cgroup_stats stats = { 0 };
 	int r = ops->stats(s, &stats, err);
 
+	if (r == 0 && ops->vm_stats)
+		r = ops->vm_stats(s, &vm, err);
 	if (r == 0)
-		r = event("stats", &stats, data, err);
+		r = event("stats", &stats, &vm, data, err);
 	cgroup_stats_done(&stats);
 	return r;
 }
@@ -33,7 +36,7 @@ static int emit_ooms(const struct isolation_ops *ops, const struct stored *s, ui
 	if (happened && count == *seen)
 		count++;
 	while (*seen < count) {
-		int r = event("oom", NULL, data, err);
+		int r = event("oom", NULL, NULL, data, err);
 
 		if (r != 0)
 			return r < 0 ? r : 1;
@@ -72,7 +75,7 @@ static int follow(const struct isolation_ops *ops, const struct stored *s, int p
 			return error_sys(err, errno, "poll");
 		if (r <= 0)
 			continue;
-		r = p[1].revents ? cgroup_oom_drain(oom, &gone) : 0;
+		r = p[1].revents ? ops->oom_drain(oom, &gone) : 0;
 		if (r > 0 && !gone) {
 			r = emit_ooms(ops, s, &seen, r > 1, event, data, err);
 			if (r != 0)
@@ -93,9 +96,7 @@ int compute_events(const struct compute_host *host, const char *id, int interval
 
 	if (r < 0)
 		return r;
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	pidfd = pid_open(s.container.pid, s.container.pid_start);
 	if (pidfd < 0)
 		return error_set(err, ESRCH, "container \"%s\": container not running", id);

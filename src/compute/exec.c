@@ -202,9 +202,7 @@ int compute_exec(const struct compute_host *host, const struct compute_exec *exe
 		r = check_status(exec, &s, err);
 	if (r < 0)
 		return r;
-	ops = isolation_get(s.isolation, err);
-	if (!ops)
-		return -err->code;
+	ops = isolation_get(s.isolation);
 	r = store_load_config(s.dir_fd, &spec, err);
 	if (r < 0)
 		return r;

@@ -12,6 +12,12 @@
 #include "compute/isolation.h"
 #include "container/rdt.h"
 
+static int create(const struct isolation_create *create, struct container *ret, int *ret_pidfd,
+		  int *ret_init, struct error *err)
+{
+	return container_create(&create->engine, ret, ret_pidfd, ret_init, err);
+}
+
 static int start(const struct stored *s, const struct oci_spec *spec, struct error *err)
 {
 	return container_start(&s->container, spec, s->dir_fd, err);
@@ -155,7 +161,7 @@ static int destroy(const struct stored *s, const struct oci_spec *spec, struct e
 }
 
 const struct isolation_ops process_isolation = {
-	.create = container_create,
+	.create = create,
 	.start = start,
 	.init_start = init_start,
 	.exec = run_exec,
@@ -166,6 +172,7 @@ const struct isolation_ops process_isolation = {
 	.stats = stats,
 	.resize = resize,
 	.oom_fd = oom_fd,
+	.oom_drain = cgroup_oom_drain,
 	.oom_count = oom_count,
 	.destroy = destroy,
 };

@@ -35,6 +35,7 @@ void stored_done(struct stored *stored)
 	free(TAKE_PTR(stored->created));
 	free(TAKE_PTR(stored->owner));
 	free(TAKE_PTR(stored->oci_version));
+	stored_vm_done(&stored->vm);
 }
 
 static int make_dirs(const char *path)
@@ -126,6 +127,14 @@ static char *dup_member(const json_t *o, const char *key)
 	return text ? strdup(text) : NULL;
 }
 
+/* Only a hyperv container has a VM, and none while it is being made. */
+static int vm_from_json(const json_t *vm, struct stored *s)
+{
+	if (!vm)
+		return 0;
+	return s->isolation == ISOLATION_HYPERV ? stored_vm_parse(vm, &s->vm) : -EPROTO;
+}
+
 static int from_json(const json_t *o, const char *id, struct stored *s)
 {
 	const char *manager = json_string_value(json_object_get(o, "cgroupManager"));
@@ -154,9 +163,9 @@ static int from_json(const json_t *o, const char *id, struct stored *s)
 	s->oci_version = dup_member(o, "ociVersion");
 	if (!known || !isolation || compute_isolation_parse(isolation, &s->isolation) < 0)
 		return -EPROTO;
-	return c->id && c->bundle && c->rootfs && s->created && s->owner && s->oci_version
-		       ? 0
-		       : -EPROTO;
+	if (!c->id || !c->bundle || !c->rootfs || !s->created || !s->owner || !s->oci_version)
+		return -EPROTO;
+	return vm_from_json(json_object_get(o, "vm"), s);
 }
 
 /* What dir_fd stores, into s (dir_fd apart). */
@@ -318,6 +327,8 @@ int store_save(const struct stored *s, struct error *err)
 	set_string(o, "cgroupPath", c->cgroup_path, &bad);
 	set_string(o, "cgroupScope", c->cgroup_scope, &bad);
 	set_string(o, "cgroupFreezer", c->cgroup_freezer, &bad);
+	if (s->vm.monitor && json_object_set_new(o, "vm", stored_vm_json(&s->vm)) < 0 && !bad)
+		bad = "vm";
 	if (c->rdt_made)
 		(void)json_object_set_new(o, "rdtMade", json_true());
 	if (bad) {
@@ -336,8 +347,10 @@ int store_save(const struct stored *s, struct error *err)
 
 int store_remove(const struct compute_host *host, const char *id, int dir_fd, struct error *err)
 {
-	static const char *const files[] = { CONTAINER_START_SOCKET, "." STATE_FILE ".new",
-					     CONFIG_FILE, STATE_FILE };
+	static const char *const files[] = {
+		CONTAINER_START_SOCKET, "." STATE_FILE ".new", STORE_VM_SOCKET, STORE_PAUSED,
+		STORE_REASON,           CONFIG_FILE,           STATE_FILE
+	};
 	_cleanup_close_ int root_fd = store_open_root(host, false, err);
 
 	if (root_fd < 0)
@@ -348,6 +361,43 @@ int store_remove(const struct compute_host *host, const char *id, int dir_fd, st
 	if (unlinkat(root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "remove %s/%s", host->root, id);
 	return 0;
+}
+
+int store_mark_paused(const struct stored *s, bool paused, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!paused) {
+		if (unlinkat(s->dir_fd, STORE_PAUSED, 0) == 0 || errno == ENOENT)
+			return 0;
+	} else {
+		fd = openat(s->dir_fd, STORE_PAUSED, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			    0600);
+		if (fd >= 0)
+			return 0;
+	}
+	return error_sys(err, errno, "mark container \"%s\" as %s", s->container.id,
+			 paused ? "paused" : "resumed");
+}
+
+char *store_reason(const struct stored *s)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	/* Parts of it are a guest's words: lines of its console. */
+	if (file_read_regular(s->dir_fd, STORE_REASON, STORE_REASON_MAX, &text, &len) < 0)
+		return NULL;
+	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n' || text[i] == '\t')
+			text[i] = ' ';
+		else if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	}
+	text[len] = '\0';
+	return len ? TAKE_PTR(text) : NULL;
 }
 
 int store_save_config(int dir_fd, const char *text, size_t len, struct error *err)

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * The state on disk: <root>/<id>/ with state.json (replaced by rename, so always whole),
- * config.json (the spec as it was at create) and the start socket. The directory is locked by
+ * config.json (the spec as it was at create) and the start socket; of a hyperv container also the
+ * control socket of its VM, the mark that it is paused, and why its VM ended. The directory is locked by
  * flock(2) while a command changes it, so a killed command's lock goes with it. A directory without
  * state.json is what a killed create or delete left before it made, or after it removed,
  * everything.
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "compute/stored_vm.h"
 #include "compute/system.h"
 #include "container/container.h"
 
@@ -18,7 +20,14 @@ struct stored {
 	struct container container;          /* pid 0: creating, or creating was killed */
 	char *created, *owner, *oci_version; /* owned */
 	enum compute_isolation isolation;
+	struct stored_vm vm; /* hyperv only */
 };
+
+/* Files of a hyperv container in its directory. */
+#define STORE_VM_SOCKET "vm.sock" /* vmwp listens there */
+#define STORE_PAUSED "paused"     /* there while it is paused */
+#define STORE_REASON "reason"     /* why the VM ended before the container; vmproc writes it */
+#define STORE_REASON_MAX 4096
 
 void stored_done(struct stored *stored);
 
@@ -51,6 +60,11 @@ int store_sweep(const struct compute_host *host, const char *id, struct error *e
 int store_save(const struct stored *stored, struct error *err);
 /* Removes all files, state.json last, and the directory; dir_fd stays open. */
 int store_remove(const struct compute_host *host, const char *id, int dir_fd, struct error *err);
+/* Makes or removes the mark of a paused hyperv container. */
+int store_mark_paused(const struct stored *stored, bool paused, struct error *err);
+/* Why its VM ended, as one printable line; NULL when nobody wrote that, or memory ran out. Caller
+ * frees. */
+char *store_reason(const struct stored *stored);
 /* Keeps the spec's text; reads it back, parsed. */
 int store_save_config(int dir_fd, const char *text, size_t len, struct error *err);
 int store_load_config(int dir_fd, struct oci_spec *ret, struct error *err);

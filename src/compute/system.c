@@ -10,7 +10,6 @@
 
 #include "base/fd.h"
 #include "base/pid.h"
-#include "compute/isolation.h"
 #include "compute/store.h"
 #include "compute/status.h"
 #include "oci/parse.h"
@@ -43,17 +42,6 @@ int compute_isolation_parse(const char *name, enum compute_isolation *ret)
 	else
 		return -EINVAL;
 	return 0;
-}
-
-const struct isolation_ops *isolation_get(enum compute_isolation isolation, struct error *err)
-{
-	if (isolation != ISOLATION_HYPERV)
-		return &process_isolation;
-	(void)error_set(
-		err, ENOTSUP,
-		"isolation hyperv: this version has no utility VMs yet, and never runs on the "
-		"host what was to run in one");
-	return NULL;
 }
 
 char *compute_default_root(void)
@@ -104,6 +92,14 @@ static bool waits_for_start(int dir_fd)
 	return true;
 }
 
+/* The freezer that holds a hyperv container is the guest's: here is a mark of it. */
+static bool is_paused(const struct stored *s)
+{
+	if (s->isolation == ISOLATION_HYPERV)
+		return faccessat(s->dir_fd, STORE_PAUSED, F_OK, 0) == 0;
+	return cgroup_frozen_at(s->container.cgroup_freezer) > 0;
+}
+
 static enum compute_status look(const struct stored *s, bool ask)
 {
 	const struct container *c = &s->container;
@@ -112,7 +108,7 @@ static enum compute_status look(const struct stored *s, bool ask)
 		return STATUS_CREATING;
 	if (!pid_is_alive(c->pid, c->pid_start))
 		return STATUS_STOPPED;
-	if (cgroup_frozen_at(c->cgroup_freezer) > 0)
+	if (is_paused(s))
 		return STATUS_PAUSED;
 	if (ask)
 		return waits_for_start(s->dir_fd) ? STATUS_CREATED : STATUS_RUNNING;
@@ -138,6 +134,11 @@ void compute_state_done(struct compute_state *state)
 	free(TAKE_PTR(state->created));
 	free(TAKE_PTR(state->owner));
 	free(TAKE_PTR(state->oci_version));
+	free(TAKE_PTR(state->monitor));
+	free(TAKE_PTR(state->accelerator));
+	free(TAKE_PTR(state->kernel));
+	free(TAKE_PTR(state->vm_host));
+	free(TAKE_PTR(state->reason));
 	for (size_t i = 0; i < state->annotations_len; i++) {
 		free(state->annotations[i].key);
 		free(state->annotations[i].value);
@@ -157,6 +158,12 @@ static void to_state(struct stored *s, enum compute_status status, struct comput
 	ret->created = TAKE_PTR(s->created);
 	ret->owner = TAKE_PTR(s->owner);
 	ret->oci_version = TAKE_PTR(s->oci_version);
+	ret->monitor = TAKE_PTR(s->vm.monitor);
+	ret->accelerator = TAKE_PTR(s->vm.accelerator);
+	ret->kernel = TAKE_PTR(s->vm.kernel);
+	ret->vm_host = TAKE_PTR(s->vm.host);
+	if (s->isolation == ISOLATION_HYPERV && status == STATUS_STOPPED)
+		ret->reason = store_reason(s);
 }
 
 static int copy_annotations(const struct oci_spec *spec, struct compute_state *state)
@@ -294,6 +301,14 @@ char *compute_state_json(const struct compute_state *state)
 	(void)json_object_set_new(o, "owner", json_string(state->owner));
 	(void)json_object_set_new(o, "isolation",
 				  json_string(compute_isolation_name(state->isolation)));
+	if (state->monitor)
+		(void)json_object_set_new(o, "vm",
+					  json_pack("{s:s*, s:s*, s:s*, s:s*}", "monitor",
+						    state->monitor, "accelerator",
+						    state->accelerator, "kernel", state->kernel,
+						    "host", state->vm_host));
+	if (state->reason)
+		(void)json_object_set_new(o, "reason", json_string(state->reason));
 	text = json_dumps(o, JSON_INDENT(2));
 	json_decref(o);
 	return text;

@@ -50,13 +50,16 @@ struct compute_create {
 	const char *owner;       /* NULL: the caller's user name */
 	const char *console_socket, *pid_file;
 	enum compute_isolation isolation;
+	/* hyperv only; NULL: not said. The guest's kernel, and the container whose VM this one joins. */
+	const char *kernel, *vm_host;
 	unsigned preserve_fds;
 	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
 			      */
 	bool no_pivot, no_new_keyring;
-	bool keep;         /* run: keep the stopped container */
-	bool detach;       /* run */
-	bool no_subreaper; /* run */
+	bool keep;          /* run: keep the stopped container */
+	bool detach;        /* run */
+	bool no_subreaper;  /* run */
+	bool hooks_in_root; /* in a guest: see struct container_create */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,
@@ -111,6 +114,9 @@ struct compute_state {
 	pid_t pid;            /* 0 when stopped */
 	enum compute_status status;
 	enum compute_isolation isolation;
+	/* Of the utility VM, owned; NULL in process isolation. vm_host: id of the container whose VM
+	 * it is, NULL: its own. reason: why the VM ended, when that stopped the container. */
+	char *monitor, *accelerator, *kernel, *vm_host, *reason;
 	struct key_value *annotations; /* owned with their strings; not filled by compute_list */
 	size_t annotations_len;
 };
@@ -120,19 +126,37 @@ int compute_state(const struct compute_host *host, const char *id, struct comput
 /* Sorted by id; an entry that cannot be read is left out. Caller: compute_state_done each, free. */
 int compute_list(const struct compute_host *host, struct compute_state **ret, size_t *ret_len,
 		 struct error *err);
-/* The OCI state document (indented, with rootfs, created, owner, isolation); caller frees. */
+/* The OCI state document (indented, with rootfs, created, owner, isolation; for hyperv "vm" and
+ * "reason"); caller frees. */
 char *compute_state_json(const struct compute_state *state);
 
-/* Host pids of its processes; caller frees. */
+/* Host pids of its processes; of a hyperv container those that stand for them. Caller frees. */
 int compute_pids(const struct compute_host *host, const char *id, pid_t **ret, size_t *ret_len,
 		 struct error *err);
+/* What ps (its path) with args (NULL-terminated) prints of the processes of a hyperv container in the
+ * guest, and of itself as pid 1; caller frees. -EOPNOTSUPP: the host's own ps sees them. */
+int compute_ps(const struct compute_host *host, const char *id, const char *ps, char *const *args,
+	       char **ret, size_t *ret_len, struct error *err);
+/* What the container's own cgroup counts; in the guest, of a hyperv container. */
 int compute_stats(const struct compute_host *host, const char *id, struct cgroup_stats *ret,
 		  struct error *err);
 
+/* What the utility VM costs the host: its monitor with the guest's memory, vmwp, the share daemon, as
+ * the container's cgroup on the host counts them. */
+struct compute_vm_stats {
+	bool set;              /* false: process isolation, or another container's VM */
+	uint64_t memory_usage; /* bytes */
+	uint64_t memory_limit; /* bytes; 0: none */
+	uint64_t cpu_total;    /* nanoseconds */
+	uint64_t guest_memory; /* bytes that the guest was given */
+};
+int compute_vm_stats(const struct compute_host *host, const char *id, struct compute_vm_stats *ret,
+		     struct error *err);
+
 /* Calls event for each OOM kill ("oom") and when interval_ms passes ("stats"), until the container
  * ends or event returns non-zero. */
-typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats, void *data,
-				struct error *err);
+typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *stats,
+				const struct compute_vm_stats *vm, void *data, struct error *err);
 int compute_events(const struct compute_host *host, const char *id, int interval_ms,
 		   compute_event_fn event, void *data, struct error *err);
 

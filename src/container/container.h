@@ -35,6 +35,9 @@ struct container_create {
 	int seccomp_cache_fd;        /* -1: none */
 	enum cgroup_manager cgroup_manager;
 	bool rootless, no_pivot, no_new_keyring;
+	/* createContainer hooks are files of the container's root, and run in it: in a guest, which
+	 * has no others. */
+	bool hooks_in_root;
 	int console_sock;      /* connected; gets the terminal's master; -1 without a terminal */
 	unsigned preserve_fds; /* descriptors 3 … 3+n-1 stay open in the container */
 	unsigned listen_fds; /* the first so many of them are sockets passed by sd_listen_fds(3) */

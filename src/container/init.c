@@ -81,6 +81,7 @@ static int build_root(struct init *in, struct error *err)
 {
 	const struct oci_spec *spec = in->create->spec;
 	bool joined = in->namespaces->join_fd[OCI_NS_MOUNT] >= 0;
+	bool hooks_in_root = in->create->hooks_in_root;
 	int r = 0;
 
 	/* A mount namespace that was joined has its root already. */
@@ -96,11 +97,14 @@ static int build_root(struct init *in, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	r = run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "creating", err);
-	if (r < 0)
+	if (!hooks_in_root)
+		r = run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "creating", err);
+	if (r == 0 && !joined)
+		r = rootfs_pivot(&in->fs, err);
+	if (r == 0 && hooks_in_root)
+		r = run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "creating", err);
+	if (r < 0 || !joined)
 		return r;
-	if (!joined)
-		return rootfs_pivot(&in->fs, err);
 	in->fs.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return in->fs.root_fd < 0 ? error_sys(err, errno, "open /") : 0;
 }

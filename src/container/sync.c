@@ -33,6 +33,18 @@ int sync_send(int sock, enum sync_type type, int code)
 	return send_message(sock, &m, 0);
 }
 
+int sync_send_text(int sock, enum sync_type type, const char *text)
+{
+	struct message m;
+	size_t len = strnlen(text, SYNC_TEXT_MAX);
+
+	m.type = type;
+	m.code = 0;
+	m.exit_status = 0;
+	memcpy(m.text, text, len);
+	return send_message(sock, &m, len);
+}
+
 void sync_send_error(int sock, const struct error *error)
 {
 	const char *text = error_text(error);
@@ -47,6 +59,11 @@ void sync_send_error(int sock, const struct error *error)
 }
 
 int sync_receive(int sock, int *ret_code, struct error *err)
+{
+	return sync_receive_text(sock, ret_code, NULL, err);
+}
+
+int sync_receive_text(int sock, int *ret_code, char *text, struct error *err)
 {
 	struct message m;
 	ssize_t n;
@@ -70,6 +87,10 @@ int sync_receive(int sock, int *ret_code, struct error *err)
 	}
 	if (ret_code)
 		*ret_code = m.code;
+	if (text) {
+		memcpy(text, m.text, (size_t)n - HEADER_SIZE);
+		text[(size_t)n - HEADER_SIZE] = '\0';
+	}
 	return (int)m.type;
 }
 

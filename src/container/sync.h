@@ -19,7 +19,8 @@ enum sync_type {
 	SYNC_START,     /* → child */
 	SYNC_LISTENER,  /* → runtime: seccomp notify descriptor, its number in code */
 	SYNC_LISTENER_SENT, /* → child */
-	SYNC_ERROR, /* → runtime: code, exit status and text of what failed in the child */
+	SYNC_ERROR,   /* → runtime: code, exit status and text of what failed in the child */
+	SYNC_WARNING, /* → runtime: text of what is left out without an error */
 };
 
 /* One message in all; text is cut to this. */
@@ -27,6 +28,8 @@ enum sync_type {
 
 /* Sends a message without text. 0 or -errno. */
 int sync_send(int sock, enum sync_type type, int code);
+/* Sends a message with text, cut to SYNC_TEXT_MAX. 0 or -errno. */
+int sync_send_text(int sock, enum sync_type type, const char *text);
 /* Sends the error; best effort, the child dies next. */
 void sync_send_error(int sock, const struct error *error);
 /* Waits for a message of that type. An error message from the other side becomes err as it is
@@ -35,3 +38,5 @@ int sync_expect(int sock, enum sync_type type, int *ret_code, struct error *err)
 /* Waits for any message: its type, or 0 at the end of the conversation. A SYNC_ERROR fills err and
  * returns its negative code. */
 int sync_receive(int sock, int *ret_code, struct error *err);
+/* The same, with the text of a message that has one, empty if not: SYNC_TEXT_MAX + 1 bytes, or NULL. */
+int sync_receive_text(int sock, int *ret_code, char *text, struct error *err);

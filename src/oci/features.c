@@ -77,9 +77,9 @@ static json_t *linux_features(void)
 			 "netDevices", "enabled", 1);
 }
 
-char *oci_features(void)
+char *oci_features(const struct key_values *more)
 {
-	json_t *features;
+	json_t *features, *annotations;
 	char *text;
 
 	/* The document says what was compiled in, not what this host can do (features.md). */
@@ -96,6 +96,13 @@ char *oci_features(void)
 			     "potentiallyUnsafeConfigAnnotations", words(unsafe_annotations));
 	if (!features)
 		return NULL;
+	annotations = json_object_get(features, "annotations");
+	for (size_t i = 0; more && i < more->len; i++)
+		if (json_object_set_new(annotations, more->items[i].key,
+					json_string(more->items[i].value)) < 0) {
+			json_decref(features);
+			return NULL;
+		}
 	text = json_dumps(features, JSON_INDENT(4));
 	json_decref(features);
 	return text;

@@ -4,22 +4,15 @@
 #include "oci/words.h"
 
 static const struct property user_properties[] = {
-	{ P_U32(struct oci_user, "uid", uid, UINT32_MAX) },
-	{ P_U32(struct oci_user, "gid", gid, UINT32_MAX) },
-	{ P_OPT_U64(struct oci_user, "umask", umask, 0777) },
-	{ P_LIST(struct oci_user, "additionalGids", PROPERTY_U32S, additional_gids,
-		 additional_gids_len),
+	{ P_U32(struct oci_process, "uid", user.uid, UINT32_MAX) },
+	{ P_U32(struct oci_process, "gid", user.gid, UINT32_MAX) },
+	{ P_OPT_U64(struct oci_process, "umask", user.umask, 0777) },
+	{ P_LIST(struct oci_process, "additionalGids", PROPERTY_U32S, user.additional_gids,
+		 user.additional_gids_len),
 	  .max = UINT32_MAX },
-	{ P_STRING(struct oci_user, "username", username) },
+	{ P_STRING(struct oci_process, "username", user.username) },
 };
-static const struct object_type user_type = OBJECT_TYPE(user_properties, struct oci_user, NULL);
-
-static int read_user(const struct json_at *at, struct arena *arena, void *ret, struct error *err)
-{
-	struct oci_process *process = ret;
-
-	return object_read(at, &user_type, arena, &process->user, err);
-}
+static const struct object_type user_type = OBJECT_TYPE(user_properties, struct oci_process, NULL);
 
 static int console_size_given(const struct json_at *at, struct arena *arena, void *ret,
 			      struct error *err)
@@ -37,8 +30,18 @@ static const struct property console_size_properties[] = {
 	{ P_U32(struct oci_process, "height", console_size.height, UINT32_MAX), P_REQUIRED },
 	{ P_U32(struct oci_process, "width", console_size.width, UINT32_MAX), P_REQUIRED },
 };
-static const struct object_type console_size_type =
-	OBJECT_TYPE(console_size_properties, struct oci_process, console_size_given);
+
+static bool has_console_size(const void *from)
+{
+	return ((const struct oci_process *)from)->console_size.set;
+}
+static const struct object_type console_size_type = {
+	.properties = console_size_properties,
+	.len = ARRAY_SIZE(console_size_properties),
+	.size = sizeof(struct oci_process),
+	.check = console_size_given,
+	.given = has_console_size,
+};
 
 static const struct property capabilities_properties[] = {
 	{ P_STRINGS(struct oci_capabilities, "bounding", bounding) },
@@ -88,7 +91,7 @@ static const struct object_type cpu_affinity_type =
 static const struct property process_properties[] = {
 	{ P_BOOL(struct oci_process, "terminal", terminal) },
 	{ P_INLINE("consoleSize", &console_size_type) },
-	{ P_CUSTOM("user", read_user) },
+	{ P_INLINE("user", &user_type) },
 	{ P_STRINGS(struct oci_process, "args", args) },
 	{ P_STRINGS(struct oci_process, "env", env) },
 	{ P_STRING(struct oci_process, "commandLine", command_line) },

@@ -146,6 +146,28 @@ static int read_rdma(const struct json_at *at, struct arena *arena, void *ret, s
 	return 0;
 }
 
+static int write_rdma(const struct json_at *at, const void *from, json_t **ret, struct error *err)
+{
+	const struct oci_resources *resources = from;
+	json_t *object;
+
+	if (!resources->rdma.items)
+		return 0;
+	object = json_object();
+	for (size_t i = 0; i < resources->rdma.len; i++) {
+		const struct oci_rdma_limit *item = &resources->rdma.items[i];
+		struct json_at member = { .parent = at, .key = item->device };
+		json_t *limits = object_write(&member, &rdma_type, item, err);
+
+		if (!limits || json_object_set_new(object, item->device, limits) < 0) {
+			json_decref(object);
+			return limits ? error_oom(err) : -err->code;
+		}
+	}
+	*ret = object;
+	return object ? 0 : error_oom(err);
+}
+
 static const struct property resources_properties[] = {
 	{ P_OBJECTS(struct oci_resources, "devices", devices, &device_rule_type) },
 	{ P_OBJECT(struct oci_resources, "memory", memory, &memory_type) },
@@ -154,7 +176,7 @@ static const struct property resources_properties[] = {
 	{ P_OBJECT(struct oci_resources, "blockIO", block_io, &oci_block_io_type) },
 	{ P_OBJECTS(struct oci_resources, "hugepageLimits", hugepage_limits, &hugepage_type) },
 	{ P_OBJECT(struct oci_resources, "network", network, &network_type) },
-	{ P_CUSTOM("rdma", read_rdma) },
+	{ P_CUSTOM("rdma", read_rdma), .write = write_rdma, .object = &rdma_type },
 	{ P_MAP(struct oci_resources, "unified", unified) },
 };
 

@@ -27,7 +27,7 @@ enum property_type {
 	PROPERTY_INLINE,   /* an object whose offsets are those of the surrounding struct */
 	PROPERTY_OBJECT,   /* T *, allocated when present */
 	PROPERTY_OBJECTS,  /* T *, size_t */
-	PROPERTY_CUSTOM,   /* whatever read makes of it */
+	PROPERTY_CUSTOM,   /* whatever read makes of it, and write of that */
 };
 
 struct object_type;
@@ -36,6 +36,11 @@ struct arena;
 /* Reads the present value at into ret, the struct that has the property. 0, or -errno with err. */
 typedef int (*property_read_fn)(const struct json_at *at, struct arena *arena, void *ret,
 				struct error *err);
+
+/* The value of the property of from, a struct that read has filled, in *ret; NULL there when it was
+ * not given. 0, or -errno with err, whose place is at. */
+typedef int (*property_write_fn)(const struct json_at *at, const void *from, json_t **ret,
+				 struct error *err);
 
 struct property {
 	const char *name;
@@ -48,6 +53,7 @@ struct property {
 	const char *const *words; /* the values a string, or each string of an array, may have */
 	const struct object_type *object;
 	property_read_fn read;
+	property_write_fn write; /* of a custom property that object_write has to write */
 };
 
 struct object_type {
@@ -56,6 +62,8 @@ struct object_type {
 	size_t size; /* of the struct */
 	/* What a row cannot say, once all are read; may be NULL. */
 	property_read_fn check;
+	/* Of an inline object with required properties: whether it was given. */
+	bool (*given)(const void *from);
 };
 
 #define OBJECT_TYPE(table, type, check_fn)                                                         \
@@ -92,6 +100,15 @@ struct object_type {
  * arena. Properties that the table does not name are passed over (runtime-spec "Extensibility"). */
 int object_read(const struct json_at *at, const struct object_type *type, struct arena *arena,
 		void *ret, struct error *err);
+
+/* The inverse: the object that object_read makes from from again; owned. A property that was not
+ * given, or has the value of one that is absent, is left out. NULL with err set: EILSEQ for text
+ * that JSON cannot carry, by its place below at, whose value is not looked at. */
+json_t *object_write(const struct json_at *at, const struct object_type *type, const void *from,
+		     struct error *err);
+
+/* A string of a document for from; NULL with err set when it is not UTF-8. */
+json_t *text_write(const struct json_at *at, const char *text, struct error *err);
 
 /* Whether words (NULL-terminated) has text. */
 bool word_known(const char *const *words, const char *text);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runhcs/number.h"
@@ -67,6 +68,8 @@ int create_options_apply(const struct create_options *options, const struct invo
 		.console_socket = options->console_socket,
 		.pid_file = options->pid_file,
 		.isolation = ISOLATION_DEFAULT,
+		.kernel = options->kernel,
+		.vm_host = options->host,
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
 		.no_subreaper = options->no_subreaper,
@@ -80,6 +83,17 @@ int create_options_apply(const struct create_options *options, const struct invo
 		return error_set(err, EINVAL,
 				 "--isolation is process, hyperv, vm or default, not \"%s\"",
 				 options->isolation);
+	if (options->kernel && !options->kernel[0])
+		return error_set(err, EINVAL, "--kernel: the path is empty");
+	if (options->host) {
+		r = compute_check_id(options->host, err);
+		if (r < 0)
+			return error_wrap(err, r, "--host");
+		if (strcmp(options->host, id) == 0)
+			return error_set(err, EINVAL,
+					 "--host %s: a container cannot join its own utility VM",
+					 id);
+	}
 	r = preserve_fds_parse(options->preserve_fds, &ret->preserve_fds, err);
 	if (r == 0)
 		r = listen_fds_parse(&ret->listen_fds, err);

@@ -6,7 +6,7 @@
 /* The first member of what a command with these options parses into, so that offsets agree. */
 struct create_options {
 	const char *bundle, *console_socket, *pid_file, *pidfd_socket, *preserve_fds, *isolation,
-		*owner;
+		*owner, *kernel, *host;
 	bool no_pivot, no_new_keyring, no_subreaper, detach, keep;
 };
 
@@ -22,6 +22,10 @@ struct create_options {
 	CREATE_VALUE("isolation", 0, isolation, "MODE",                                            \
 		     "process: namespaces on this kernel; hyperv (or vm): a utility VM of its "    \
 		     "own; default")
+#define CREATE_OPTION_KERNEL                                                                       \
+	CREATE_VALUE("kernel", 0, kernel, "PATH", "kernel of the utility VM (hyperv)")
+#define CREATE_OPTION_HOST                                                                         \
+	CREATE_VALUE("host", 0, host, "ID", "join the utility VM of container ID (hyperv)")
 #define CREATE_OPTION_CONSOLE_SOCKET                                                               \
 	CREATE_VALUE("console-socket", 0, console_socket, "PATH",                                  \
 		     "Unix socket that is sent the controlling side of the terminal")

@@ -20,7 +20,7 @@ static const struct option options[] = {
 };
 
 static int print_event(const char *id, const char *type, const struct cgroup_stats *stats,
-		       struct error *err)
+		       const struct compute_vm_stats *vm, struct error *err)
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 
@@ -28,16 +28,16 @@ static int print_event(const char *id, const char *type, const struct cgroup_sta
 	put_string(&out, "type", type);
 	put_string(&out, "id", id);
 	if (stats)
-		stats_json(&out, "data", stats);
+		stats_json(&out, "data", stats, vm);
 	put_close(&out, '}');
 	output_text(&out, "\n");
 	return output_flush(&out, err);
 }
 
-static int on_event(const char *type, const struct cgroup_stats *stats, void *data,
-		    struct error *err)
+static int on_event(const char *type, const struct cgroup_stats *stats,
+		    const struct compute_vm_stats *vm, void *data, struct error *err)
 {
-	return print_event(data, type, stats, err);
+	return print_event(data, type, stats, vm, err);
 }
 
 static int parse_interval(const char *text, int *ret_ms, struct error *err)
@@ -63,6 +63,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 	       struct error *err)
 {
 	_cleanup_(cgroup_stats_done) struct cgroup_stats stats = { 0 };
+	struct compute_vm_stats vm = { 0 };
 	struct values given = { .interval = DEFAULT_INTERVAL };
 	struct arguments arguments;
 	int interval_ms = 0;
@@ -82,7 +83,8 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 	r = compute_stats(&invocation->host, id, &stats, err);
 	if (r < 0)
 		return r;
-	return print_event(id, "stats", &stats, err);
+	r = compute_vm_stats(&invocation->host, id, &vm, err);
+	return r < 0 ? r : print_event(id, "stats", &stats, &vm, err);
 }
 
 const struct command command_events = {

@@ -6,7 +6,7 @@
 #include "runhcs/state_list.h"
 #include "runhcs/table.h"
 
-#define COLUMNS 6
+#define COLUMNS 7
 
 struct values {
 	const char *format;
@@ -26,8 +26,8 @@ static const char *or_empty(const char *text)
 
 static int print_table(struct output *out, const struct state_list *list, struct error *err)
 {
-	static const char *const titles[COLUMNS] = { "ID",     "PID",     "STATUS",
-						     "BUNDLE", "CREATED", "OWNER" };
+	static const char *const titles[COLUMNS] = { "ID",      "PID",   "STATUS",   "BUNDLE",
+						     "CREATED", "OWNER", "ISOLATION" };
 	_cleanup_free_ const char **cells = calloc(list->len + 1, sizeof(titles));
 	_cleanup_free_ char(*pids)[16] = calloc(list->len + 1, sizeof(*pids));
 
@@ -45,6 +45,7 @@ static int print_table(struct output *out, const struct state_list *list, struct
 		row[3] = or_empty(s->bundle);
 		row[4] = or_empty(s->created);
 		row[5] = or_empty(s->owner);
+		row[6] = compute_isolation_name(s->isolation);
 	}
 	table_print(out, cells, list->len + 1, COLUMNS);
 	return 0;
@@ -61,6 +62,21 @@ static void print_annotations(struct output *out, const struct compute_host *hos
 	for (size_t i = 0; i < state.annotations_len; i++)
 		put_string(out, state.annotations[i].key, state.annotations[i].value);
 	put_close(out, '}');
+}
+
+static void print_vm(struct output *out, const struct compute_state *s)
+{
+	if (s->monitor) {
+		put_open(out, "vm", '{');
+		put_string(out, "monitor", s->monitor);
+		put_string(out, "accelerator", or_empty(s->accelerator));
+		put_string(out, "kernel", or_empty(s->kernel));
+		if (s->vm_host)
+			put_string(out, "host", s->vm_host);
+		put_close(out, '}');
+	}
+	if (s->reason)
+		put_string(out, "reason", s->reason);
 }
 
 static void print_json(struct output *out, const struct compute_host *host,
@@ -81,6 +97,7 @@ static void print_json(struct output *out, const struct compute_host *host,
 		print_annotations(out, host, s->id);
 		put_string(out, "owner", or_empty(s->owner));
 		put_string(out, "isolation", compute_isolation_name(s->isolation));
+		print_vm(out, s);
 		put_close(out, '}');
 	}
 	put_close(out, ']');

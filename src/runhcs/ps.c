@@ -25,6 +25,7 @@ static const struct option options[] = {
 struct pid_list {
 	pid_t *items;
 	size_t len;
+	bool but_first; /* instead: every process but pid 1 */
 };
 
 static int compare_pids(const void *a, const void *b)
@@ -36,6 +37,8 @@ static int compare_pids(const void *a, const void *b)
 
 static bool has_pid(const struct pid_list *pids, pid_t pid)
 {
+	if (pids->but_first)
+		return pid != 1;
 	return pids->len && bsearch(&pid, pids->items, pids->len, sizeof(pid), compare_pids);
 }
 
@@ -78,9 +81,10 @@ static int report_ps(int status, char *message, struct error *err)
 			 message && *message ? message : "it did not say why");
 }
 
-static int run_ps(char **arguments, int count, char **ret, size_t *ret_len, struct error *err)
+static int run_ps(const char *path, char **arguments, int count, char **ret, size_t *ret_len,
+		  struct error *err)
 {
-	_cleanup_free_ char *path = NULL, *message = NULL;
+	_cleanup_free_ char *message = NULL;
 	_cleanup_free_ char **argv = calloc((size_t)count + 3, sizeof(*argv));
 	static char name[] = "ps", all_full[] = "-ef";
 	_cleanup_close_ int fd = -1;
@@ -92,9 +96,6 @@ static int run_ps(char **arguments, int count, char **ret, size_t *ret_len, stru
 	argv[1] = all_full;
 	if (count)
 		memcpy(argv + 1, arguments, (size_t)count * sizeof(*argv));
-	r = find_ps(&path, err);
-	if (r < 0)
-		return r;
 	fd = memfd_create("ps", MFD_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot keep the output of ps");
@@ -186,7 +187,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 	       struct error *err)
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *path = NULL;
 	_cleanup_free_ pid_t *owned = NULL;
 	struct values given = { .format = "table" };
 	struct arguments arguments;
@@ -211,13 +212,20 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 		print_json(&out, &pids);
 		return output_flush(&out, err);
 	}
-	r = run_ps(arguments.items + 1, arguments.len - 1, &text, &len, err);
+	r = find_ps(&path, err);
 	if (r < 0)
 		return r;
-	r = filter_table(&out, text, &pids, err);
-	if (r < 0)
-		return r;
-	return output_flush(&out, err);
+	r = compute_ps(&invocation->host, arguments.items[0], path, arguments.items + 1, &text,
+		       &len, err);
+	/* Pid 1 is ps itself, in its sandbox; a container's in a guest never is. */
+	pids.but_first = r == 0;
+	if (r == -EOPNOTSUPP) {
+		error_done(err);
+		r = run_ps(path, arguments.items + 1, arguments.len - 1, &text, &len, err);
+	}
+	if (r == 0)
+		r = filter_table(&out, text, &pids, err);
+	return r < 0 ? r : output_flush(&out, err);
 }
 
 const struct command command_ps = {
@@ -225,9 +233,10 @@ const struct command command_ps = {
 	.summary = "show the processes of a container",
 	.usage = "[options] ID [ps options]",
 	.description =
-		"Shows the container's processes as the host numbers them. The table is what the "
-		"host's ps prints, with the options after ID (default: -ef), less the processes of "
-		"others; it must have a PID column.",
+		"Shows the container's processes as the host numbers them; with hyperv isolation "
+		"as the guest does in the table, and in json those of the host that stand for "
+		"them. The table is what the host's ps prints, with the options after "
+		"ID (default: -ef), less the processes of others; it must have a PID column.",
 	.examples = "  runhcs ps web\n"
 		    "  runhcs ps web -o pid,rss,args\n"
 		    "  runhcs ps --format json web\n",

@@ -33,8 +33,10 @@ const struct command command_state = {
 	.usage = "ID",
 	.description =
 		"Prints the state document of the runtime specification (ociVersion, id, status, "
-		"pid, bundle, annotations), with rootfs, created, owner and isolation added. The "
-		"status is creating, created, running, paused or stopped.",
+		"pid, bundle, annotations), with rootfs, created, owner and isolation added, and "
+		"with hyperv isolation vm (monitor, accelerator, kernel, host) and, when its VM's "
+		"end stopped the container, the reason of that. The status is creating, created, "
+		"running, paused or stopped.",
 	.examples = "  runhcs state web\n",
 	.min_args = 1,
 	.max_args = 1,

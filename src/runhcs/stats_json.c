@@ -128,7 +128,31 @@ static void rdma(struct output *out, const struct cgroup_stats *s)
 	put_close(out, ']');
 }
 
-void stats_json(struct output *out, const char *key, const struct cgroup_stats *stats)
+/* Ours: what the utility VM costs the host. The overhead is what the container itself does not use:
+ * the guest's kernel and agent, the monitor, vmwp and the share daemon. */
+static void vm_json(struct output *out, const struct cgroup_stats *s,
+		    const struct compute_vm_stats *vm)
+{
+	uint64_t memory = vm->memory_usage, cpu = vm->cpu_total;
+
+	put_open(out, "vm", '{');
+	put_open(out, "memory", '{');
+	put_unsigned(out, "usage", memory);
+	optional(out, "limit", vm->memory_limit);
+	put_unsigned(out, "guest", vm->guest_memory);
+	put_close(out, '}');
+	put_open(out, "cpu", '{');
+	put_unsigned(out, "total", cpu);
+	put_close(out, '}');
+	put_open(out, "overhead", '{');
+	put_unsigned(out, "memory", memory > s->memory.usage ? memory - s->memory.usage : 0);
+	put_unsigned(out, "cpu", cpu > s->cpu_total ? cpu - s->cpu_total : 0);
+	put_close(out, '}');
+	put_close(out, '}');
+}
+
+void stats_json(struct output *out, const char *key, const struct cgroup_stats *stats,
+		const struct compute_vm_stats *vm)
 {
 	put_open(out, key, '{');
 	cpu(out, stats);
@@ -147,5 +171,7 @@ void stats_json(struct output *out, const char *key, const struct cgroup_stats *
 	put_open(out, "intel_rdt", '{');
 	put_close(out, '}');
 	put_null(out, "network_interfaces");
+	if (vm && vm->set)
+		vm_json(out, stats, vm);
 	put_close(out, '}');
 }

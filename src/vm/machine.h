@@ -8,15 +8,21 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "vm/helper.h"
 #include "vm/settings.h"
 
 struct machine {
-	pid_t pid;  /* of the monitor, a child of the caller; 0: in the caller itself */
-	int pidfd;  /* owned; readable when it has ended */
-	int agent;  /* owned: the byte stream to the agent's port */
-	int console; /* owned: the guest's console, to read; for the user only */
+	struct helper monitor; /* pid 0: the monitor is in the caller itself */
+	int agent;             /* owned, non-blocking: the byte stream to the agent's port */
+	int console; /* owned, non-blocking: the guest's console, to read; for the user only */
+	int wake;    /* owned: for machine_agent_up */
 };
-#define MACHINE_INIT ((struct machine){ .pidfd = -1, .agent = -1, .console = -1 })
+#define MACHINE_INIT                                                                               \
+	((struct machine){ .monitor = HELPER_INIT, .agent = -1, .console = -1, .wake = -1 })
+
+/* Where vmwp's root has what settings call kernel and initrd. */
+#define MACHINE_KERNEL "/vm/kernel"
+#define MACHINE_INITRD "/vm/initrd"
 
 struct machine_host {
 	int share_fd; /* connected vhost-user socket of the share's daemon */
@@ -25,15 +31,20 @@ struct machine_host {
 
 struct machine_ops {
 	const char *name;
-	/* Starts it; returns as soon as the monitor runs. Taps and disks in settings become its own
-	 * (closed here). On failure nothing is left. */
+	/* Starts it; returns as soon as the monitor runs. share_fd, taps and disks in settings become
+	 * its own (closed here, also on failure). The kernel and the initramfs are at MACHINE_KERNEL
+	 * and MACHINE_INITRD for it. On failure nothing is left. */
 	int (*start)(const struct vm_settings *settings, const struct machine_host *host,
 		     struct machine *ret, struct error *err);
-	/* More words than the exit status has about why the monitor ended (its stderr); into buf. */
-	const char *(*explain)(const struct machine *machine, char *buf, size_t size);
 };
 extern const struct machine_ops machine_qemu;
 
 /* By name; NULL and err for one that does not exist. */
 const struct machine_ops *machine_get(const char *name, struct error *err);
+/* The agent has been heard of: it has opened its port. Must be called then, before what is sent to it
+ * can be sure to arrive. */
+void machine_agent_up(struct machine *machine);
+/* Ends the monitor, and closes all. */
 void machine_done(struct machine *machine);
+
+#define _cleanup_machine_ _cleanup_(machine_done)

@@ -17,7 +17,11 @@
 /* In vmwp's mount namespace; containers' directories are mounted below it. */
 #define VM_SHARE_ROOT "/share"
 
-/* Descriptors are numbers in vmwp: 5, 6, … in the order in which they were sent. */
+/* Descriptors are numbers in vmwp, each named once: 5 is the settings' own memfd, and what they
+ * refer to is 6, 7, … in the order in which it was sent. */
+#define VM_FD_SETTINGS 5
+#define VM_FD_FIRST 6
+#define VM_FD_MAX 64
 struct vm_disk {
 	int fd; /* regular file or block device, raw */
 	bool readonly;
@@ -32,8 +36,8 @@ enum vm_accelerator { VM_TCG, VM_KVM };
 enum vm_kernel_boot { VM_KERNEL_PVH, VM_KERNEL_BZIMAGE };
 
 struct vm_settings {
-	char *name;      /* id of the container that owns it */
-	char *monitor;   /* "qemu" */
+	char *name;    /* id of the container that owns it */
+	char *monitor; /* "qemu" */
 	enum vm_accelerator accelerator;
 	char *kernel, *initrd; /* paths on the host */
 	enum vm_kernel_boot kernel_boot;
@@ -50,6 +54,7 @@ struct vm_settings {
 
 const char *vm_accelerator_name(enum vm_accelerator accelerator); /* "tcg", "kvm" */
 void vm_settings_done(struct vm_settings *settings);
-/* To JSON and back. parse checks everything: ranges, lengths, unknown keys. */
+/* To JSON and back; NULL without memory. parse checks everything: ranges, lengths, unknown keys;
+ * on failure *ret is untouched. The text is one JSON object, as long as the memfd. */
 json_t *vm_settings_json(const struct vm_settings *settings);
 int vm_settings_parse(const void *text, size_t len, struct vm_settings *ret, struct error *err);

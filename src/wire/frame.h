@@ -30,7 +30,7 @@ enum wire_type {
 	 * highest both speak, none: vmwp ends the VM. Then vmwp sends each client, waiting or
 	 * to come, the agent's HELLO with "monitor" and "accelerator" added. */
 	WIRE_HELLO = 1,
-	WIRE_REQUEST,  /* client → agent, number: the client's own. JSON, see message.h */
+	WIRE_REQUEST, /* client → agent, number: the client's own. JSON, see message.h */
 	WIRE_RESPONSE, /* agent → client, the request's number: {"result": …} or {"error": …} */
 	WIRE_EXIT,     /* agent → client: its process ended, after the last byte of output.
 			* {"code": n} or {"signal": n} */

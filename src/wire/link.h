@@ -16,13 +16,17 @@ struct wire_link {
 		uint8_t *data; /* owned; grows as needed, is given back when empty and large */
 		size_t start, end, room;
 	} in, out;
-	size_t out_limit; /* bytes that may wait */
+	size_t out_limit; /* bytes that may wait, headers included */
 	bool ended;       /* the other side closed it */
 };
 
+/* Streams add no data while so much waits: the rest of out_limit is for other frames. */
+#define WIRE_LINK_BUSY (64 << 10)
+
 #define WIRE_LINK_INIT ((struct wire_link){ .fd = -1 })
 
-/* Takes fd and makes it non-blocking. */
+/* Takes fd (also on failure) and makes it non-blocking. SIGPIPE must be ignored. out_limit: at least
+ * WIRE_LINK_BUSY and twice the largest frame sent. */
 int wire_link_init(struct wire_link *link, int fd, enum wire_way receives, size_t out_limit,
 		   struct error *err);
 void wire_link_done(struct wire_link *link);
@@ -38,8 +42,16 @@ int wire_link_next(struct wire_link *link, struct frame *ret, const uint8_t **re
  * would wait: nothing of it is queued then. -EPIPE when the other side has gone. */
 int wire_link_send(struct wire_link *link, enum wire_type type, uint32_t client, uint32_t number,
 		   const void *body, size_t body_len);
+/* The same without a copy: room for a body of up to max bytes, valid until the next call on the
+ * link, NULL where wire_link_send would fail (*ret_r says how); then its frame, with body_len ≤ max
+ * bytes there. Not committing is no error. */
+uint8_t *wire_link_prepare(struct wire_link *link, size_t max, int *ret_r);
+int wire_link_commit(struct wire_link *link, enum wire_type type, uint32_t client, uint32_t number,
+		     size_t body_len);
 /* Room left below the limit. */
 size_t wire_link_room(const struct wire_link *link);
+/* Bytes that wait. */
+size_t wire_link_waiting(const struct wire_link *link);
 /* Writes what the descriptor takes. 0 or -errno. */
 int wire_link_flush(struct wire_link *link);
 

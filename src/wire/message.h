@@ -42,10 +42,15 @@
 
 #include "base/error.h"
 
-#define GUEST_SHARE_TAG "hcs"          /* of the virtio-fs device */
+#define GUEST_SHARE_TAG "hcs" /* of the virtio-fs device */
 #define GUEST_SHARE "/run/hcs/share"
-#define GUEST_PORT "hcs.agent"         /* name of the virtio-console port */
-#define GUEST_NETNS "/run/hcs/netns"   /* the VM's network namespace, for configurations */
+#define GUEST_PORT "hcs.agent"       /* name of the virtio-console port */
+#define GUEST_NETNS "/run/hcs/netns" /* the VM's network namespace, for configurations */
+/* The namespaces that the containers of one VM share, kept by the agent: net, ipc, uts, pid. */
+#define GUEST_POD "/run/hcs/pod"
+
+/* Longest text of an error that is taken from the guest. */
+#define MESSAGE_TEXT_MAX 4096
 
 /* {"error": {…}} from err; never NULL but without memory. */
 json_t *message_error(const struct error *err);
@@ -54,3 +59,6 @@ json_t *message_result(json_t *result);
 /* Parses an answer: its result (owned), or NULL with err set from {"error"} or from what is wrong
  * with it. Text from the guest is bounded and made printable. */
 json_t *message_parse(const void *body, size_t len, struct error *err);
+/* Text of the guest's, cut to MESSAGE_TEXT_MAX, as printable ASCII, anything else as \xNN: it neither
+ * breaks a line of ours nor drives a terminal. Caller frees; NULL without memory. */
+char *message_printable(const char *text);

@@ -1,7 +1,15 @@
-"""Reading a process's cgroup settings, whatever the layout: v1, v2 or both."""
+"""Reading a container's cgroup settings, whatever the layout: v1, v2 or both.
+
+A container in a VM has two cgroups: the one on the host, that its spec names and the whole VM is in
+(so what is about the host's CPUs and disks is there), and one in the guest, whose kernel has cgroup
+v2. `view` gives the one that a setting of the spec takes effect in.
+"""
 
 import math
 from pathlib import Path
+
+V1_ONLY = {"net_cls", "net_prio"}
+HOSTS = {"cpuset", "blkio", "io"}  # controllers of what belongs to the host
 
 # name -> (v1 controller, v1 file, v2 file)
 FILES = {
@@ -63,10 +71,52 @@ def directory(pid, controller: str) -> Path:
     return Path(point + "/" + relative.lstrip("/"))
 
 
-def value(pid, name: str) -> str:
+class OnHost:
+    """The cgroup that the host's kernel has of the process `state` names."""
+
+    def __init__(self, c):
+        self.pid = c.pid
+
+    @staticmethod
+    def is_v1(controller: str) -> bool:
+        return has_v1(controller)
+
+    @staticmethod
+    def has(controller: str) -> bool:
+        return has_v1(controller) or has_v2(controller)
+
+    def read(self, controller: str, file: str) -> str:
+        return (directory(self.pid, controller) / file).read_text().strip()
+
+
+class InGuest:
+    """The cgroup that the guest's kernel has, through the mount that the container has of it."""
+
+    def __init__(self, c):
+        self.container = c
+
+    @staticmethod
+    def is_v1(_controller: str) -> bool:
+        return False
+
+    @staticmethod
+    def has(controller: str) -> bool:
+        return controller not in V1_ONLY
+
+    def read(self, _controller: str, file: str) -> str:
+        return self.container.exec("cat", f"/sys/fs/cgroup/{file}").out.strip()
+
+
+def view(c, controller=""):
+    if c.runtime.isolation == "process" or controller in HOSTS:
+        return OnHost(c)
+    return InGuest(c)
+
+
+def value(c, name: str) -> str:
     controller, old, new = FILES[name]
-    base = directory(pid, controller)
-    return (base / (old if has_v1(controller) else new)).read_text().strip()
+    seen = view(c, controller)
+    return seen.read(controller, old if seen.is_v1(controller) else new)
 
 
 def shares_of_weight(weight: int) -> int:
@@ -76,11 +126,11 @@ def shares_of_weight(weight: int) -> int:
     return round(2 ** ((math.sqrt(125 * 125 + 4 * offset) - 125) / 2))
 
 
-def number(pid, name: str) -> int:
+def number(c, name: str) -> int:
     """A setting in v1 terms; -1 for no limit."""
     controller, _old, _new = FILES[name]
-    text = value(pid, name)
-    if not has_v1(controller):
+    text = value(c, name)
+    if not view(c, controller).is_v1(controller):
         if name == "cpu.quota":
             text = text.split()[0]
         elif name == "cpu.period":
@@ -91,6 +141,11 @@ def number(pid, name: str) -> int:
         return -1
     amount = int(text)
     return -1 if amount > 1 << 62 else amount
+
+
+def limits_of(runtime, controller: str) -> bool:
+    """Whether a container under the runtime can have limits of this controller."""
+    return (OnHost if runtime.isolation == "process" or controller in HOSTS else InGuest).has(controller)
 
 
 def has_v2(controller: str) -> bool:

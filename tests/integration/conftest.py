@@ -2,11 +2,21 @@
 
 HCS_RUNTIME     the binary under test (default build/runhcs); a peer such as runc calibrates the
                 tests: what it words or does otherwise is then not compared.
+HCS_LIBEXECDIR  where its helper programs and the guest's files are (default libexec/hcs beside it)
 HCS_ISOLATIONS  comma-separated isolations to run everything under (default "process").
+HCS_PATIENCE    how many times longer than usual to wait for anything (1; hyperv adds its own).
+
+Every test runs under each isolation with the same assertions, but for these marks:
+    once        nothing of the isolation takes part: under process only
+    host_view   looks at a container's processes, cgroups or mounts on the host: process only
+    hyperv      what only utility VMs have: hyperv only
+Any number of sessions, or workers of pytest-xdist, may run at the same time: each has its own mount
+namespace and is the subreaper of its own containers.
 """
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,9 +37,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "once(reason): no isolation takes part, so it runs once")
     config.addinivalue_line("markers", "host_view(reason): looks at the container's process from "
                             "the host, so it says something about process isolation only")
+    config.addinivalue_line("markers", "hyperv: what only hyperv isolation has")
     config.addinivalue_line("markers", "peer_lacks(reason): a stand-in peer does not do this")
+    config.addinivalue_line("markers", "slow: takes many seconds by its subject")
     config.addinivalue_line("markers", "v1(controller): needs that cgroup v1 controller")
 
 
@@ -42,11 +55,26 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("isolation", isolations(), scope="session")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what has nothing to say under an isolation: see the marks above."""
+    def has_a_say(item) -> bool:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if params.get("isolation", "process") == "process":
+            return not item.get_closest_marker("hyperv")
+        return not any(item.get_closest_marker(m) for m in ("once", "host_view", "v1"))
+
+    config.hook.pytest_deselected(items=[i for i in items if not has_a_say(i)])
+    items[:] = [i for i in items if has_a_say(i)]
+
+
 def binary_under_test() -> str:
     binary = os.environ.get("HCS_RUNTIME", str(REPOSITORY / "build/runhcs"))
     found = shutil.which(binary)
     if not found:
         pytest.exit(f"no runtime to test: {binary} (build it, or set HCS_RUNTIME)", 2)
+    libexec = os.path.join(os.path.dirname(os.path.abspath(found)), "libexec/hcs")
+    if os.path.isdir(libexec):
+        os.environ.setdefault("HCS_LIBEXECDIR", libexec)
     return os.path.abspath(found)
 
 
@@ -67,6 +95,18 @@ def sweep(binary: str) -> None:
         shutil.rmtree(entry, ignore_errors=True)
 
 
+def settle_accelerator(binary: str, session: Path) -> None:
+    """That VMs are emulated is said with the first one of a state directory, of which every test has
+    its own: where it is so, it is asked for, and nothing is said."""
+    if "hyperv" not in isolations() or "HCS_CONFIG" in os.environ:
+        return
+    features = subprocess.run([binary, "features"], capture_output=True, text=True, check=False).stdout
+    if re.search(r'"io.hcs.hyperv.accelerator": *"tcg"', features):
+        config = session / "hcs.json"
+        config.write_text('{"hyperv": {"accelerator": "tcg"}}')
+        os.environ["HCS_CONFIG"] = str(config)
+
+
 @pytest.fixture(scope="session")
 def session_dir():
     if os.geteuid() != 0:
@@ -77,6 +117,7 @@ def session_dir():
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
     path.mkdir(mode=0o755)
     path.chmod(0o755)
+    settle_accelerator(binary, path)
     yield path
     leftovers.unmount_below(path)
     shutil.rmtree(path, ignore_errors=True)
@@ -110,14 +151,12 @@ def runtime(work, isolation, request):
     standin = os.path.basename(binary_under_test()) != "runhcs"
     if standin and (lacks := request.node.get_closest_marker("peer_lacks")):
         pytest.skip(f"peer: {lacks.args[0]}")
-    if isolation != "process" and (view := request.node.get_closest_marker("host_view")):
-        pytest.skip(f"process isolation only: {view.args[0]}")
     if v1 := request.node.get_closest_marker("v1"):
         import cgroupfs
         if not cgroupfs.has_v1(v1.args[0]):
             pytest.skip(f"no cgroup v1 {v1.args[0]} controller on this machine")
     mark = f"{PREFIX}{os.getpid()}-{work.name}"
-    snapshot = leftovers.Snapshot(work / "root", mark)
+    snapshot = leftovers.Snapshot(work / "root", mark, isolation)
     runtime = Runtime(binary_under_test(), work, isolation, mark, snapshot)
     yield runtime
     try:

@@ -11,7 +11,7 @@ import struct
 import termios
 import time
 
-TIMEOUT = 10.0
+from runtime import TIMEOUT
 
 
 class Screen:

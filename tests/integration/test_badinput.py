@@ -11,6 +11,7 @@ import leftovers
 from host import host
 
 strict = pytest.mark.peer_lacks("checks by JSON path")
+once = pytest.mark.once("refused before anything is made")
 
 
 def refused(runtime, b, *says, rc=None):
@@ -27,6 +28,7 @@ def raw(bundle, data):
 
 # The file itself
 
+@once
 def test_no_config(runtime, bundle):
     b = bundle()
     cid = runtime.new_id()
@@ -34,17 +36,20 @@ def test_no_config(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@once
 def test_no_bundle(runtime, work):
     runtime.fails("create", "-b", work / "nothing", runtime.new_id(), says="nothing")
     runtime.leftovers.assert_none()
 
 
+@once
 def test_bundle_is_a_file(runtime, work):
     (work / "file").write_text("")
     runtime.fails("create", "-b", work / "file", runtime.new_id(), says="file")
     runtime.leftovers.assert_none()
 
 
+@once
 def test_config_is_a_directory(runtime, bundle):
     b = bundle()
     (b.path / "config.json").mkdir()
@@ -52,6 +57,7 @@ def test_config_is_a_directory(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@once
 @strict
 def test_config_is_a_fifo(runtime, bundle):
     """Opening it must not block."""
@@ -61,6 +67,7 @@ def test_config_is_a_fifo(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@once
 @strict
 def test_config_is_an_endless_device(runtime, bundle):
     b = bundle()
@@ -69,6 +76,7 @@ def test_config_is_an_endless_device(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@once
 @pytest.mark.parametrize("text", ["", "   ", "{", "[]", "null", "3", '"x"', "{}}", "{'a': 1}",
                                   '{"ociVersion": "1.0.2",}', "\x00", '{"a": NaN}'])
 def test_not_a_json_object(runtime, bundle, text):
@@ -77,12 +85,14 @@ def test_not_a_json_object(runtime, bundle, text):
     refused(runtime, raw(bundle, text), "config.json")
 
 
+@once
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_truncated(runtime, bundle, share):
     text = json.dumps(bundle("whole").spec)
     refused(runtime, raw(bundle, text[: int(len(text) * share)]), "config.json")
 
 
+@once
 @strict
 @pytest.mark.parametrize("junk", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xc0\xaf"])
 def test_not_utf8(runtime, bundle, junk):
@@ -91,6 +101,7 @@ def test_not_utf8(runtime, bundle, junk):
     refused(runtime, raw(bundle, text.replace(b'"runhcs"', b'"' + junk + b'"')), "config.json")
 
 
+@once
 @strict
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_deeply_nested(runtime, bundle, opening):
@@ -98,6 +109,7 @@ def test_deeply_nested(runtime, bundle, opening):
             "config.json")
 
 
+@once
 @strict
 def test_100_megabytes(runtime, bundle):
     """Refused by its size, at once."""
@@ -244,6 +256,7 @@ def change(spec: dict, path: str, value) -> None:
         at[keys[-1]] = copy.deepcopy(value)
 
 
+@once
 @strict
 @pytest.mark.parametrize("path,value,named", BAD_FIELDS,
                          ids=[f"{p}={str(v)[:20]}" for p, v, _n in BAD_FIELDS])
@@ -253,6 +266,7 @@ def test_field(runtime, bundle, path, value, named):
     refused(runtime, b, named)
 
 
+@once
 @pytest.mark.parametrize("field", ["root", "process"])
 def test_section_missing(runtime, bundle, field):
     """process may be left out of the spec for start, but then there is nothing to run."""
@@ -274,6 +288,7 @@ def test_linux_section_for_another_platform(runtime, bundle):
 
 # Identities
 
+@once
 @pytest.mark.parametrize("cid", ["", ".", "..", "a/b", "../x", "/abs", "x" * 1024, "a b", "a\nb",
                                  "ü", "a\x01", "*", "a:b", "a\\b"],
                          ids=lambda c: repr(c)[:12])
@@ -288,6 +303,7 @@ def test_id(runtime, bundle, cid, command):
     runtime.leftovers.assert_none()
 
 
+@once
 @pytest.mark.parametrize("command", ["state", "start", "delete", "pause", "ps"])
 @pytest.mark.parametrize("cid", ["../x", "", "a/b", ".."])
 def test_id_of_other_commands(runtime, command, cid, work):
@@ -359,6 +375,7 @@ def test_root_not_writable(runtime, bundle, work):
     runtime.root = work / "root"
 
 
+@once
 def test_root_is_a_file(runtime, bundle, work):
     (work / "file").write_text("")
     runtime.root = work / "file"
@@ -367,6 +384,7 @@ def test_root_is_a_file(runtime, bundle, work):
     runtime.leftovers.assert_none()
 
 
+@once
 def test_root_cannot_be_made(runtime, bundle, work):
     runtime.root = "/proc/nowhere/root"
     runtime.create_fails(bundle(), says="/proc/nowhere")
@@ -458,6 +476,7 @@ def test_damaged_state_file(runtime, bundle, text):
 
 # The command line
 
+@once
 @pytest.mark.parametrize("argv", [
     ["nosuchcommand"], ["--nosuchoption"], ["state"], ["state", "a", "b"], ["create"],
     ["create", "--nosuchoption", "x"], ["start"], ["kill"], ["exec"], ["delete"], ["pause"],
@@ -471,6 +490,7 @@ def test_usage(runtime, argv):
     runtime.assert_error(result)
 
 
+@pytest.mark.once("how state prints")
 def test_output_that_cannot_be_written(runtime, bundle):
     """state >/dev/full is a failure."""
     c = runtime.create(bundle())

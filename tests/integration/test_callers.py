@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 
 def ignore_children():
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -17,6 +19,7 @@ def test_failing_hook_when_the_caller_ignores_sigchld(runtime, bundle):
                          preexec_fn=ignore_children)
 
 
+@pytest.mark.once("refused before anything is made")
 def test_bundle_that_is_not_utf8(runtime, bundle, tmp_path):
     """What cannot be recorded is refused, before there is something that cannot be removed."""
     b = bundle()

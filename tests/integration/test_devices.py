@@ -96,6 +96,7 @@ def test_default_device_may_be_given_again(runtime, bundle):
     assert runtime.run(b.sh("test -c /dev/null && echo ok")).out == "ok\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("refusal by JSON path")
 @pytest.mark.parametrize("device,where", [
     ({"path": "/dev/x", "type": "z", "major": 1, "minor": 3}, "linux.devices[0].type"),
@@ -180,6 +181,7 @@ def test_exec_obeys_the_same_rules(runtime, bundle):
     assert c.exec_sh("mknod /mnt/kmsg c 1 11 && " + TRY % "/mnt/kmsg").out == "refused\n"
 
 
+@pytest.mark.host_view("device nodes of the host")
 def test_host_dev_is_untouched(runtime, bundle):
     before = {name: os.lstat("/dev/" + name) for name in DEFAULTS}
     runtime.run(bundle().sh("true"))

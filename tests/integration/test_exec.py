@@ -78,6 +78,7 @@ def test_user(container, option, expected):
     assert out == expected + "\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("a strict parser")
 @pytest.mark.parametrize("user", ["-1", "1x", "4294967296", "1:2:3", "1:", ":1", "99999999999999999999",
                                   " 1", "0x1", "1:-2"])
@@ -129,10 +130,14 @@ def test_no_new_privs(runtime, bundle):
 
 def test_pid_file_and_detach(container, work):
     pid_file = work / "exec.pid"
-    container.runtime("exec", "-d", "--pid-file", pid_file, container.id, "sleep", "1000")
+    container.runtime("exec", "-d", "--pid-file", pid_file, container.id, "sleep", "1234")
     pid = int(pid_file.read_text())
-    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as cmdline:
-        assert cmdline.read() == "sleep\0001000\0"
+    assert pid != container.pid and os.path.exists(f"/proc/{pid}")
+    if container.runtime.isolation == "process":
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as cmdline:
+            assert cmdline.read() == "sleep\0001234\0"
+    container.exec("killall", "sleep")  # init is shielded from signals of its own namespace
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
 def test_detached_process_dies_with_the_container(container, work):
@@ -141,15 +146,18 @@ def test_detached_process_dies_with_the_container(container, work):
     container.runtime.leftovers.assert_none()
 
 
-@pytest.mark.host_view("looks at the process's cgroups")
 def test_joins_the_containers_cgroups(container, work):
+    """On the host as inside: what an exec costs is the container's, in a VM too."""
+    script = "cat /proc/1/cgroup; echo; cat /proc/self/cgroup"
+    init, own = container.exec_sh(script).out.split("\n\n")
+    assert init.split() == own.split()
     pid_file = work / "exec.pid"
     container.exec("sleep", "1000", options=["-d", "--pid-file", pid_file])
     pid = int(pid_file.read_text())
     assert cgroupfs.membership(pid) == cgroupfs.membership(container.pid)
 
 
-@pytest.mark.host_view("looks at the process's cgroups")
+@pytest.mark.host_view("makes a cgroup on the host")
 def test_cgroup_option_picks_a_child(runtime, bundle):
     c = runtime.start(bundle())
     controller = "pids" if cgroupfs.has_v1("pids") else ""
@@ -159,6 +167,15 @@ def test_cgroup_option_picks_a_child(runtime, bundle):
     out = c.exec("cat", "/proc/self/cgroup", options=["--cgroup", option]).out
     assert [line for line in out.splitlines() if line.endswith("/child")]
     child.rmdir()
+
+
+@pytest.mark.hyperv
+def test_cgroup_option_picks_a_child_in_the_guest(runtime, bundle):
+    b = bundle().namespace("cgroup")
+    b.mount_of("/sys/fs/cgroup")["options"] = ["nosuid", "noexec", "nodev", "relatime", "rw"]
+    c = runtime.start(b)
+    c.exec("mkdir", "/sys/fs/cgroup/child")
+    assert c.exec("cat", "/proc/self/cgroup", options=["--cgroup", "child"]).out == "0::/child\n"
 
 
 def test_process_file(container, work):
@@ -182,6 +199,7 @@ def test_process_file_does_not_inherit_the_configs_environment(container, work):
     assert not [l for l in lines if l.startswith("FROM_CONFIG")]
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("checks of process.json by JSON path")
 @pytest.mark.parametrize("change,where", [
     ({"args": "ls"}, "args"),
@@ -196,6 +214,7 @@ def test_process_file_with_wrong_types(container, work, change, where):
     container.runtime.fails("exec", "--process", process, container.id, says=where)
 
 
+@pytest.mark.once("refused before anything is made")
 def test_process_file_missing_or_broken(container, work):
     container.runtime.fails("exec", "--process", work / "none.json", container.id, says="none.json")
     (work / "broken.json").write_text('{"args": ["true"')
@@ -230,6 +249,7 @@ def test_missing_interpreter_is_named(runtime, bundle):
     runtime.assert_error(c.exec("/bin/script", check=False), "/bin/script", "/no/such/interpreter")
 
 
+@pytest.mark.once("refused before anything is made")
 def test_exec_without_a_command(container):
     container.runtime.fails("exec", container.id)
 
@@ -294,6 +314,7 @@ def test_exec_leaves_nothing(container):
     assert not found
 
 
+@pytest.mark.host_view("a VM's kernel has no policy: labels are left out there, and said so")
 @pytest.mark.peer_lacks("apparmor and selinux here")
 @pytest.mark.parametrize("option", ["--apparmor", "--process-label"])
 def test_labels_that_the_kernel_lacks_are_refused(container, option):

@@ -6,6 +6,7 @@ import re
 import pytest
 
 
+@pytest.mark.once("no container is made")
 def test_json_lines(runtime, work):
     """containerd and podman take the last error line's msg."""
     log = work / "log.json"
@@ -18,6 +19,7 @@ def test_json_lines(runtime, work):
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", entries[-1]["time"])
 
 
+@pytest.mark.once("no container is made")
 def test_message_with_quotes_and_control_characters_stays_one_line(runtime, work):
     log = work / "log.json"
     runtime.globals = ["--log", str(log), "--log-format", "json"]
@@ -27,6 +29,7 @@ def test_message_with_quotes_and_control_characters_stays_one_line(runtime, work
     assert json.loads(lines[0])["level"] == "error"
 
 
+@pytest.mark.once("no container is made")
 def test_text_format(runtime, work):
     log = work / "log"
     runtime.globals = ["--log", str(log), "--log-format", "text"]
@@ -34,6 +37,7 @@ def test_text_format(runtime, work):
     assert re.match(r'time="[^"]+" level=error msg=".*does not exist', log.read_text())
 
 
+@pytest.mark.once("no container is made")
 def test_text_is_the_default_for_a_file(runtime, work):
     log = work / "log"
     runtime.globals = ["--log", str(log)]
@@ -41,11 +45,13 @@ def test_text_is_the_default_for_a_file(runtime, work):
     assert "level=error" in log.read_text()
 
 
+@pytest.mark.once("no container is made")
 def test_error_still_goes_to_stderr(runtime, work):
     runtime.globals = ["--log", str(work / "log")]
     assert "does not exist" in runtime("state", runtime.new_id(), check=False).err
 
 
+@pytest.mark.once("no container is made")
 def test_appends(runtime, work):
     log = work / "log"
     log.write_text("before\n")
@@ -84,11 +90,13 @@ def test_failure_in_the_container_init_is_logged(runtime, bundle, work):
     assert "/no/such/source" in json.loads(log.read_text().splitlines()[-1])["msg"]
 
 
+@pytest.mark.once("no container is made")
 def test_log_that_cannot_be_opened(runtime, bundle, work):
     runtime.globals = ["--log", str(work / "none/log")]
     runtime.fails("list", says="log")
 
 
+@pytest.mark.once("no container is made")
 @pytest.mark.parametrize("target", ["/dev/null", "/dev/stderr"])
 def test_special_files(runtime, target):
     runtime.globals = ["--log", target]

@@ -75,6 +75,7 @@ def test_symlinked_masked_path_masks_inside(runtime, bundle, work):
     assert runtime.run(b.sh("cat /etc/secret /etc/alias"), check=False).out in ("", "secretsecret")
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("refusing relative paths")
 @pytest.mark.parametrize("field", ["maskedPaths", "readonlyPaths"])
 def test_relative_path_is_refused(runtime, bundle, field):

@@ -163,6 +163,7 @@ def test_join_missing_file(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("refusing the same namespace type twice by JSON path")
 def test_same_type_twice(runtime, bundle):
     b = bundle()
@@ -181,7 +182,8 @@ def test_time_offsets(runtime, bundle):
     assert lines[1].split() == ["boottime", "604800", "0"]
     with open("/proc/uptime", encoding="ascii") as uptime:
         here = float(uptime.read().split()[0])
-    assert abs(float(lines[2].split()[0]) - here - 604800) < 60
+    own = float(lines[2].split()[0]) - 604800  # in a VM, since it booted
+    assert abs(own - here) < 60 if runtime.isolation == "process" else 0 <= own < here
 
 
 @pytest.mark.peer_lacks("time offsets")
@@ -223,14 +225,12 @@ def test_cgroup_namespace_shows_the_containers_cgroup_as_root(runtime, bundle):
     assert paths == {"/"}
 
 
-@pytest.mark.host_view("namespaces on the host")
 def test_pid_1_and_a_fresh_proc(runtime, bundle):
     out = runtime.run(bundle().sh("echo $$; ls -d /proc/[0-9]* | wc -l")).lines
     assert out[0] == "1"
     assert int(out[1]) <= 3
 
 
-@pytest.mark.host_view("namespaces on the host")
 def test_netns_with_devices_is_joined_with_them(runtime, bundle, work):
     file = work / "netns"
     file.touch()
@@ -239,5 +239,3 @@ def test_netns_with_devices_is_joined_with_them(runtime, bundle, work):
     runtime.leftovers.rebase()
     b = bundle().sh("ip addr show hcsA").namespace("network", file)
     assert "10.77.0.1/24" in runtime.run(b).out
-
-

@@ -63,11 +63,13 @@ def files(work):
     return paths
 
 
+@pytest.mark.host_view("descriptors cannot pass into a VM")
 def test_the_first_n_pass(runtime, bundle, files):
     result = run_with_fds(runtime, bundle().sh("cat <&3; cat <&4"), files, "--preserve-fds", "2")
     assert result.out == "content of file-a\ncontent of file-b\n"
 
 
+@pytest.mark.host_view("descriptors cannot pass into a VM")
 def test_the_rest_does_not(runtime, bundle, files, list_fds):
     b = bundle()
     result = run_with_fds(runtime, b.args(b.install(list_fds)), files, "--preserve-fds", "1")
@@ -83,6 +85,7 @@ def test_none_pass_by_default(runtime, bundle, files, list_fds):
     assert names <= {"0", "1", "2"}, result.out
 
 
+@pytest.mark.host_view("descriptors cannot pass into a VM")
 def test_exec_preserves_too(runtime, bundle, files, list_fds):
     b = bundle()
     b.install(list_fds)
@@ -97,6 +100,7 @@ def test_exec_preserves_too(runtime, bundle, files, list_fds):
     assert "file-b" not in result.out
 
 
+@pytest.mark.host_view("descriptors cannot pass into a VM")
 def test_listen_fds(runtime, bundle, files):
     """Socket activation: LISTEN_FDS of the caller counts before --preserve-fds, and LISTEN_PID
     inside is the container's own first process."""
@@ -113,6 +117,7 @@ def test_more_than_there_are(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("count", ["-1", "x", "99999999999999999999", "1.5"])
 def test_count_that_is_none(runtime, bundle, count):
     if runtime.standin:

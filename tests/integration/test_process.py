@@ -41,6 +41,7 @@ def test_cwd_missing_is_made_or_refused(runtime, bundle):
     assert result.out == "/made/here\n" or result.rc != 0
 
 
+@pytest.mark.once("refused before anything is made")
 def test_cwd_relative_is_refused(runtime, bundle):
     b = bundle().sh("pwd")
     b.process["cwd"] = "etc"
@@ -140,6 +141,7 @@ def test_rlimits_in_exec(runtime, bundle):
     assert runtime.start(b).exec_sh("ulimit -n; ulimit -Hn").lines == ["123", "456"]
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("limits,where", [
     ([{"type": "RLIMIT_NONSENSE", "soft": 1, "hard": 1}], "process.rlimits[0].type"),
     ([{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 5}], "process.rlimits[0]"),
@@ -155,6 +157,7 @@ def test_rlimits_refused(runtime, bundle, limits, where):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.host_view("the limits of the runtime's own process")
 def test_rlimit_that_may_not_be_raised(runtime, bundle):
     """Without CAP_SYS_RESOURCE a hard limit cannot be raised: refused by name, not passed over."""
     with open("/proc/self/status", encoding="ascii") as own:
@@ -178,6 +181,7 @@ def test_oom_score_adj_in_exec(runtime, bundle):
     assert runtime.start(b).exec("cat", "/proc/self/oom_score_adj").out == "300\n"
 
 
+@pytest.mark.once("refused before anything is made")
 def test_oom_score_adj_out_of_range(runtime, bundle):
     b = bundle().args("true")
     b.process["oomScoreAdj"] = 1001
@@ -229,6 +233,7 @@ def test_inheritable_only_when_asked(runtime, bundle):
     assert caps_of(runtime.run(b))["CapInh"] == KILL
 
 
+@pytest.mark.once("refused before anything is made")
 def test_unknown_capability(runtime, bundle):
     b = bundle().args("true").caps("CAP_KILL", "CAP_FLY")
     result = runtime.run(b, check=False)
@@ -281,6 +286,7 @@ def test_scheduler_real_time(runtime, bundle, policy):
         assert result.out == f"{getattr(os, policy)}\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("process.scheduler")
 @pytest.mark.parametrize("scheduler", [
     {"policy": "SCHED_NONE"}, {"policy": "SCHED_OTHER", "nice": 50},
@@ -302,6 +308,7 @@ def test_io_priority(runtime, bundle, io_class, priority, expected):
     assert expected in runtime.run(b).out
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("process.ioPriority")
 @pytest.mark.parametrize("value", [{"class": "IOPRIO_CLASS_XX", "priority": 1},
                                    {"class": "IOPRIO_CLASS_BE", "priority": 8},
@@ -315,7 +322,7 @@ def test_io_priority_refused(runtime, bundle, value):
 
 @pytest.mark.peer_lacks("execCPUAffinity")
 def test_exec_cpu_affinity(runtime, bundle):
-    cpus = sorted(os.sched_getaffinity(0))
+    cpus = sorted(os.sched_getaffinity(0)) if runtime.isolation == "process" else [0]
     b = bundle()
     b.process["execCPUAffinity"] = {"initial": str(cpus[0]), "final": str(cpus[-1])}
     c = runtime.start(b)
@@ -325,6 +332,7 @@ def test_exec_cpu_affinity(runtime, bundle):
     assert first != str(cpus[-1]) or len(cpus) == 1, "init is not touched by it"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("execCPUAffinity")
 @pytest.mark.parametrize("text", ["x", "1-", "-1", "3-1", "99999999", "0,,1"])
 def test_exec_cpu_affinity_refused(runtime, bundle, text):
@@ -352,6 +360,7 @@ def test_personality(runtime, bundle, compile_c, domain, value):
     assert c.exec(program).out == value + "\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("personality")
 @pytest.mark.parametrize("value", [{"domain": "WINDOWS"}, {"domain": "LINUX", "flags": ["X"]}])
 def test_personality_refused(runtime, bundle, value):
@@ -374,6 +383,7 @@ def test_sysctl_with_slashes_and_dotted_names(runtime, bundle):
     assert runtime.run(b).out == "1\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("key,without", [
     ("net.ipv4.ip_forward", "network"), ("kernel.msgmax", "ipc"), ("fs.mqueue.msg_max", "ipc"),
     ("kernel.domainname", "uts")])
@@ -386,6 +396,7 @@ def test_sysctl_of_a_shared_namespace_is_refused(runtime, bundle, key, without):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("key", ["vm.swappiness", "kernel.panic", "fs.file-max", "../kernel/panic",
                                  "net.ipv4/../../../kernel/panic", "kernel.hostname", ""])
 def test_sysctl_that_belongs_to_the_host_is_refused(runtime, bundle, key):
@@ -429,6 +440,7 @@ def test_program_of_the_wrong_format(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.host_view("a VM's kernel has no policy: labels are left out there, and said so")
 def test_apparmor_and_selinux_without_the_module(runtime, bundle):
     """A label the kernel cannot apply is refused by its JSON path."""
     if os.path.exists("/sys/kernel/security/apparmor") or os.path.exists("/sys/fs/selinux/enforce"):

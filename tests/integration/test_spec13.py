@@ -77,8 +77,9 @@ class TestNetDevices:
         runtime.leftovers.assert_none()
 
 
-def has_numa() -> bool:
-    return os.path.exists("/proc/self/numa_maps")
+def has_numa(runtime) -> bool:
+    """The utility VM's kernel is built without: a VM is one node."""
+    return runtime.isolation == "process" and os.path.exists("/proc/self/numa_maps")
 
 
 class TestMemoryPolicy:
@@ -87,11 +88,12 @@ class TestMemoryPolicy:
     def test_mode(self, runtime, bundle, mode, text):
         b = bundle().sh("head -1 /proc/self/numa_maps")
         b.linux["memoryPolicy"] = {"mode": mode, "nodes": "0"}
-        if has_numa():
+        if has_numa(runtime):
             assert text in runtime.run(b).out
         else:
             runtime.run_fails(b, says="linux.memoryPolicy")
 
+    @pytest.mark.once("refused before anything is made")
     @pytest.mark.parametrize("policy", [
         {"mode": "MPOL_NOSUCH", "nodes": "0"}, {"mode": "MPOL_BIND", "nodes": "x"},
         {"mode": "MPOL_BIND", "nodes": "9999"}, {"mode": "MPOL_DEFAULT", "nodes": "0"},
@@ -116,6 +118,7 @@ def test_intel_rdt_without_resctrl(runtime, bundle, value):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("clos", ["../x", "a/b", ".", "..", "", "x\n"])
 def test_intel_rdt_closid_is_a_name(runtime, bundle, clos):
     b = bundle()
@@ -124,21 +127,29 @@ def test_intel_rdt_closid_is_a_name(runtime, bundle, clos):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("chooses the isolation itself")
 def test_vm_section_asks_for_a_vm(runtime, bundle):
-    """It is never run on the host's kernel in silence: hyperv, or refused by that name."""
+    """It is never run on the host's kernel in silence: its own kernel is looked for, and asking for
+    process isolation at the same time is refused."""
     b = bundle()
-    b.spec["vm"] = {"kernel": {"path": "/boot/vmlinuz", "parameters": ["quiet"]},
+    b.spec["vm"] = {"kernel": {"path": "/no/such/vmlinuz", "parameters": ["quiet"]},
                     "hwConfig": {"vcpus": 2, "memory": 1 << 28}}
+    runtime.create_fails(b, says="/no/such/vmlinuz")
+    runtime.create_fails(b, "--isolation", "process", says="vm")
+    runtime.leftovers.assert_none()
+
+
+@pytest.mark.parametrize("option,value", [("--kernel", "/boot/vmlinuz"), ("--host", "pod")])
+def test_process_isolation_has_no_vm_options(runtime, bundle, option, value):
+    """What only a utility VM has is refused by name, not left unheard."""
+    b = bundle()
     b.write()
-    cid = runtime.new_id()
-    result = runtime("create", "-b", b.path, cid, check=False)
-    if result.rc:
-        runtime.assert_error(result, "hyperv")
-        runtime.leftovers.assert_none()
-    else:
-        assert runtime.container(cid).state()["isolation"] == "hyperv"
+    result = runtime("create", "--isolation", "process", option, value, "-b", b.path, runtime.new_id(), check=False)
+    runtime.assert_error(result, value)
+    runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.parametrize("vm,where", [
     ({"kernel": {"path": 5}}, "vm.kernel.path"), ({"kernel": {"path": "/k"}, "hwConfig": {"vcpus": "2"}}, "vm.hwConfig.vcpus"),
     ({"kernel": {"path": "/k"}, "hypervisor": []}, "vm.hypervisor"), ({"kernel": {}}, "vm.kernel.path")])
@@ -149,6 +160,7 @@ def test_vm_section_is_checked(runtime, bundle, vm, where):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("read by the parser")
 @pytest.mark.parametrize("version", ["1.0.0", "1.0.2", "1.0.2-dev", "1.1.0", "1.2.1", "1.3.0"])
 def test_versions_understood(runtime, bundle, version):
     b = bundle().sh("echo ok")
@@ -156,6 +168,7 @@ def test_versions_understood(runtime, bundle, version):
     assert runtime.run(b).out == "ok\n"
 
 
+@pytest.mark.host_view("criu dumps processes of the host's kernel")
 def test_checkpoint_without_criu(runtime, bundle, work):
     c = runtime.start(bundle())
     if os.system("command -v criu >/dev/null") == 0:

@@ -55,6 +55,7 @@ def test_user_outside_the_mapping_is_refused(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 def test_mappings_without_a_user_namespace_are_refused(runtime, bundle):
     b = bundle().map_user().without_namespace("user")
     if not runtime.standin:
@@ -62,11 +63,13 @@ def test_mappings_without_a_user_namespace_are_refused(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 def test_user_namespace_without_mappings_is_refused(runtime, bundle):
     runtime.run_fails(bundle().namespace("user"), says="appings")
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("naming the mapping")
 @pytest.mark.parametrize("mappings", [
     [{"containerID": 0, "hostID": 100000, "size": 10},
@@ -105,6 +108,7 @@ def test_terminal_in_a_user_namespace(runtime, shifted, console):
     screen.expect("ok")
 
 
+@pytest.mark.host_view("a VM cannot share the host's network namespace")
 def test_joined_network_namespace_of_the_host_has_no_sysfs(runtime, shifted):
     """sysfs cannot be mounted by a user namespace that does not own the network namespace; what
     engines do is bind the host's /sys. Either that works or the mount is refused by name."""
@@ -172,12 +176,14 @@ def test_ridmap_covers_submounts(runtime, shifted, volume, work):
     assert runtime.run(shifted).out == "65534\n"
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("idmapped mounts")
 def test_idmap_without_any_mapping_is_refused(runtime, bundle, volume):
     runtime.run_fails(bundle().bind(volume, "/vol", "bind", "idmap"), says="mounts[")
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.once("refused before anything is made")
 @pytest.mark.peer_lacks("idmapped mounts")
 def test_half_a_mapping_is_refused(runtime, bundle, volume):
     b = bundle().bind(volume, "/vol", "bind",

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "parse") == 0)
 		return parse_lines();
 	if (argc == 2 && strcmp(argv[1], "features") == 0)
-		text = oci_features();
+		text = oci_features(NULL);
 	else if (argc == 2 && strcmp(argv[1], "spec") == 0)
 		text = oci_template(false, 0, 0);
 	else if (argc == 2 && strcmp(argv[1], "spec-rootless") == 0)

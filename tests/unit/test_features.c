@@ -12,7 +12,7 @@
 
 static json_t *features(void)
 {
-	_cleanup_free_ char *text = oci_features();
+	_cleanup_free_ char *text = oci_features(NULL);
 	json_t *doc;
 
 	assert_non_null(text);

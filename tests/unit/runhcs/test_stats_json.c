@@ -10,14 +10,14 @@
 
 #include "runhcs/stats_json.h"
 
-static json_t *convert(const struct cgroup_stats *stats)
+static json_t *convert_vm(const struct cgroup_stats *stats, const struct compute_vm_stats *vm)
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 	json_error_t where;
 	json_t *root, *data;
 
 	put_open(&out, NULL, '{');
-	stats_json(&out, "data", stats);
+	stats_json(&out, "data", stats, vm);
 	put_close(&out, '}');
 	assert_false(out.failed);
 	root = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES, &where);
@@ -26,6 +26,11 @@ static json_t *convert(const struct cgroup_stats *stats)
 	json_decref(root);
 	assert_true(json_is_object(data));
 	return data;
+}
+
+static json_t *convert(const struct cgroup_stats *stats)
+{
+	return convert_vm(stats, NULL);
 }
 
 /* The integer at a path such as "cpu.usage.total". */
@@ -135,10 +140,39 @@ static void nothing_counted_is_still_an_event(void **state)
 	json_decref(data);
 }
 
+static void a_vm_is_told_apart_from_its_container(void **state)
+{
+	const struct cgroup_stats stats = { .cpu_total = 30, .memory = { .usage = 100 } };
+	const struct compute_vm_stats vm = {
+		.set = true, .memory_usage = 150, .cpu_total = 70, .guest_memory = 512
+	};
+	const struct compute_vm_stats less = { .set = true, .memory_usage = 1, .cpu_total = 2 };
+	const struct compute_vm_stats none = { 0 };
+	json_t *data = convert_vm(&stats, &vm);
+
+	(void)state;
+	assert_int_equal(integer_at(data, "memory.usage.usage"), 100);
+	assert_int_equal(integer_at(data, "vm.memory.usage"), 150);
+	assert_int_equal(integer_at(data, "vm.memory.guest"), 512);
+	assert_int_equal(integer_at(data, "vm.cpu.total"), 70);
+	assert_int_equal(integer_at(data, "vm.overhead.memory"), 50);
+	assert_int_equal(integer_at(data, "vm.overhead.cpu"), 40);
+	json_decref(data);
+	/* Counted at two moments, the parts can be more than the whole. */
+	data = convert_vm(&stats, &less);
+	assert_int_equal(integer_at(data, "vm.overhead.memory"), 0);
+	assert_int_equal(integer_at(data, "vm.overhead.cpu"), 0);
+	json_decref(data);
+	data = convert_vm(&stats, &none);
+	assert_null(json_object_get(data, "vm"));
+	json_decref(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_keep_their_places),
+		cmocka_unit_test(a_vm_is_told_apart_from_its_container),
 		cmocka_unit_test(nothing_counted_is_still_an_event),
 	};
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HCS_BUILD", REPOSITORY / "build"))
-TOOL = BUILD / "tests/vm/net_tool"
+TOOL = BUILD / "tests/nic/net_tool"
 SERIAL = itertools.count(1)
 
 

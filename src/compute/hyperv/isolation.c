@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hyper-V isolation: the engine in a utility VM. Signals that end a container for certain are the
+ * host's; all else is asked of the agent. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/pid.h"
+#include "compute/hyperv/client.h"
+#include "compute/hyperv/create.h"
+#include "compute/hyperv/ps_snapshot.h"
+#include "compute/hyperv/share.h"
+#include "compute/isolation.h"
+#include "oci/write.h"
+#include "vm/nic.h"
+#include "vmproc/launch.h"
+#include "wire/stats.h"
+
+/* A killed monitor's memory is given back before it is gone. */
+#define END_TIMEOUT_MS 10000
+#define VMPROC_COMM "vmproc"
+
+static int start(const struct stored *s, const struct oci_spec *spec, struct error *err)
+{
+	return container_start(&s->container, spec, s->dir_fd, err);
+}
+
+static int init_start(const struct stored *s, const struct oci_spec *spec, int init,
+		      struct error *err)
+{
+	return container_init_start(&s->container, spec, init, err);
+}
+
+static int enter_cgroup(void *data, struct error *err)
+{
+	struct cgroup *cg = data;
+	int r = cg ? cgroup_enter(cg, err) : 0;
+
+	return r == 0 && cg ? cgroup_enter_memory(cg, err) : r;
+}
+
+static int make_requests(const struct stored *s, const struct container_exec *exec, json_t **ret,
+			 struct error *err)
+{
+	json_t *process = oci_process_json(exec->process, err), *op;
+
+	if (!process)
+		return -err->code;
+	op = hyperv_op("exec", s);
+	(void)json_object_set_new(op, "process", process);
+	if (exec->cgroup)
+		(void)json_object_set_new(op, "cgroup", json_string(exec->cgroup));
+	(void)json_object_set_new(op, "ignore_paused", json_true());
+	*ret = json_pack("[o]", op);
+	return *ret ? 0 : error_oom(err);
+}
+
+static pid_t owner_pid(const struct stored *s)
+{
+	/* vmwp is the owner's child, and its user that of the owner's process. */
+	struct pid_stat stat;
+
+	if (!s->vm.host)
+		return s->container.pid;
+	return pid_read_stat(s->vm.pid, &stat) == 0 ? stat.ppid : 0;
+}
+
+static int run_exec(const struct stored *s, const struct container_exec *exec, pid_t *ret_pid,
+		    int *ret_pidfd, struct error *err)
+{
+	_cleanup_close_ int pidfd = -1, sync = -1, connection = -1;
+	_cleanup_cgroup_ struct cgroup *cg = NULL;
+	struct vmproc_spawn spawn = {
+		.id = s->container.id,
+		.exec = true,
+		.netns = -1,
+		.stdio = { 0, 1, 2 },
+		.cgroup_fd = -1,
+		.prepare = enter_cgroup,
+	};
+	struct vmproc_begin what = {
+		.start_socket = -1,
+		.console = exec->process->terminal ? exec->console_sock : -1,
+		.reason = -1,
+		.rows = (uint16_t)exec->process->console_size.height,
+		.columns = (uint16_t)exec->process->console_size.width,
+		.uid = hyperv_uid(owner_pid(s)),
+		.warn = exec->warn,
+		.warn_data = exec->warn_data,
+	};
+	json_t *requests;
+	int r, guest_pid;
+
+	if (exec->preserve_fds > 0)
+		return error_set(err, ENOTSUP,
+				 "--preserve-fds: descriptors cannot be passed into a VM");
+	connection = what.connection = hyperv_connect(s, err);
+	if (connection < 0)
+		return connection;
+	if (s->container.cgroup_manager != CGROUP_DISABLED && s->container.cgroup_path) {
+		r = container_cgroup(&s->container, &cg, err);
+		if (r == 0)
+			r = cgroup_open_enter(cg, err);
+		if (r < 0)
+			return r;
+		spawn.data = cg;
+	}
+	r = make_requests(s, exec, &requests, err);
+	if (r < 0)
+		return r;
+	r = vmproc_spawn(&spawn, ret_pid, &pidfd, &sync, err);
+	if (r == 0 && cg)
+		r = cgroup_attach(cg, *ret_pid, NULL, err);
+	if (r == 0)
+		r = vmproc_begin(sync, requests, &what, &guest_pid, err);
+	json_decref(requests);
+	if (pidfd < 0)
+		return r;
+	if (r < 0) {
+		(void)pidfd_kill(pidfd, SIGKILL);
+		(void)pidfd_reap(pidfd);
+		return r;
+	}
+	*ret_pidfd = TAKE_FD(pidfd);
+	return 0;
+}
+
+static int stopped(const struct stored *s, struct error *err)
+{
+	return error_set(err, ESRCH, "container \"%s\" is stopped: container not running",
+			 s->container.id);
+}
+
+static int send_signal(const struct stored *s, int sig, bool all, struct error *err)
+{
+	const struct container *c = &s->container;
+	_cleanup_close_ int pidfd = pid_open(c->pid, c->pid_start);
+	json_t *op;
+	int r;
+
+	if (pidfd < 0)
+		return stopped(s, err);
+	/* What is to end does not depend on the guest's good will: without vmproc the agent kills
+	 * the container, and without its owner the VM is gone. */
+	if (sig == SIGKILL) {
+		r = pidfd_kill(pidfd, sig);
+		if (r == -ESRCH)
+			return stopped(s, err);
+		return r < 0 ? error_sys(err, -r, "signal container \"%s\"", c->id) : 0;
+	}
+	op = hyperv_op("signal", s);
+	(void)json_object_set_new(op, "signal", json_integer(sig));
+	(void)json_object_set_new(op, "all", json_boolean(all));
+	return hyperv_request(s, op, NULL, err);
+}
+
+static int freeze(const struct stored *s, bool on, struct error *err)
+{
+	/* The mark says paused a little too long rather than too short: resume puts both right,
+	 * whenever a command was killed. */
+	int r = on ? store_mark_paused(s, true, err) : 0;
+
+	if (r < 0)
+		return r;
+	r = hyperv_request(s, hyperv_op(on ? "pause" : "resume", s), NULL, err);
+	if (r < 0 && on) {
+		_cleanup_error_ struct error ignored = ERROR_INIT;
+
+		(void)store_mark_paused(s, false, &ignored);
+	}
+	return r == 0 && !on ? store_mark_paused(s, false, err) : r;
+}
+
+/* What is the host's to limit, and what the guest's: see translate_resources. */
+static int update(const struct stored *s, const struct oci_resources *resources,
+		  const struct oci_intel_rdt *rdt, struct error *err)
+{
+	struct oci_resources inside = *resources, outside = { 0 };
+	struct oci_cpu cpu_inside = { 0 }, cpu_outside = { 0 };
+	json_t *op, *translated;
+	int r = 0;
+
+	if (rdt)
+		return error_set(err, ENOTSUP,
+				 "linux.intelRdt: the guest's processes are not the host's to "
+				 "assign");
+	if (resources->cpu) {
+		cpu_inside = *resources->cpu;
+		cpu_inside.cpus = cpu_inside.mems = NULL;
+		cpu_outside.shares = resources->cpu->shares;
+		cpu_outside.cpus = resources->cpu->cpus;
+		cpu_outside.mems = resources->cpu->mems;
+		inside.cpu = &cpu_inside;
+		outside.cpu = &cpu_outside;
+	}
+	outside.block_io = resources->block_io;
+	inside.block_io = NULL;
+	translated = oci_resources_json(&inside, err);
+	if (!translated)
+		return -err->code;
+	op = hyperv_op("update", s);
+	(void)json_object_set_new(op, "resources", translated);
+	r = hyperv_request(s, op, NULL, err);
+	if (r == 0 && (outside.cpu || outside.block_io) && s->container.cgroup_path &&
+	    s->container.cgroup_manager != CGROUP_DISABLED) {
+		_cleanup_cgroup_ struct cgroup *cg = NULL;
+
+		r = container_cgroup(&s->container, &cg, err);
+		if (r == 0)
+			r = cgroup_update(cg, &outside, err);
+	}
+	return r;
+}
+
+/* Stands for a process of the guest? The cgroup has the VM itself as well. */
+static bool is_vmproc(pid_t pid)
+{
+	char path[32], comm[32] = "";
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+	return n > 0 && strcmp(comm, VMPROC_COMM "\n") == 0;
+}
+
+/* As the host numbers them: of a container's processes those that were started from here. Engines
+ * look these numbers up in the host's /proc, where the guest's would be other processes. */
+static int pids(const struct stored *s, pid_t **ret, size_t *ret_len, struct error *err)
+{
+	int r = process_isolation.pids(s, ret, ret_len, err);
+	size_t len = 0;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < *ret_len; i++)
+		if (is_vmproc((*ret)[i]))
+			(*ret)[len++] = (*ret)[i];
+	*ret_len = len;
+	return 0;
+}
+
+static int stats(const struct stored *s, struct cgroup_stats *ret, struct error *err)
+{
+	json_t *result;
+	int r = hyperv_request(s, hyperv_op("stats", s), &result, err);
+
+	if (r < 0)
+		return r;
+	r = wire_stats_parse(json_object_get(result, "stats"), ret, err);
+	json_decref(result);
+	return r;
+}
+
+/* Page after page: an answer is bounded. */
+static json_t *processes(const struct stored *s, struct error *err)
+{
+	json_t *all = json_array(), *system = NULL, *page, *list;
+	json_int_t after = 0;
+	bool more;
+
+	do {
+		json_t *op = hyperv_op("processes", s);
+		size_t len;
+
+		(void)json_object_set_new(op, "after", json_integer(after));
+		if (hyperv_request(s, op, &page, err) < 0) {
+			json_decref(all);
+			json_decref(system);
+			return NULL;
+		}
+		list = json_object_get(page, "processes");
+		len = json_array_size(list);
+		if (len > 0)
+			after = json_integer_value(
+				json_object_get(json_array_get(list, len - 1), "pid"));
+		(void)json_array_extend(all, list);
+		if (!system)
+			system = json_incref(json_object_get(page, "system"));
+		/* A guest that always has more, and never another one, has no more. */
+		more = len > 0 && json_is_true(json_object_get(page, "more")) &&
+		       json_array_size(all) <= PS_SNAPSHOT_PROCESSES_MAX;
+		json_decref(page);
+	} while (more);
+	return json_pack("{s:o, s:o*}", "processes", all, "system", system);
+}
+
+/* What the VM costs: in the cgroup on the host is all of it, but of a VM that others have too. */
+static int vm_stats(const struct stored *s, struct compute_vm_stats *ret, struct error *err)
+{
+	struct cgroup_stats host = { 0 };
+	int r;
+
+	if (s->vm.host || s->container.cgroup_manager == CGROUP_DISABLED ||
+	    !s->container.cgroup_path)
+		return 0;
+	r = process_isolation.stats(s, &host, err);
+	if (r < 0)
+		return r;
+	ret->set = true;
+	ret->memory_usage = host.memory.usage;
+	ret->memory_limit = host.memory.limit < INT64_MAX / 2 ? host.memory.limit : 0;
+	ret->cpu_total = host.cpu_total;
+	ret->guest_memory = s->vm.memory;
+	cgroup_stats_done(&host);
+	return 0;
+}
+
+static int oom_count(const struct stored *s, uint64_t *ret, struct error *err)
+{
+	struct cgroup_stats now = { 0 };
+	int r = stats(s, &now, err);
+
+	if (r < 0)
+		return r;
+	*ret = now.oom_kills;
+	cgroup_stats_done(&now);
+	return 0;
+}
+
+/* The terminal on the host: vmproc passes its size on. pid: of a vmproc. */
+static int resize(const struct stored *s, pid_t pid, uint16_t width, uint16_t height,
+		  struct error *err)
+{
+	return process_isolation.resize(s, pid, width, height, err);
+}
+
+/* A network namespace that was given outlives the VM, and its interfaces work again as before. */
+static void give_network_back(const struct stored *s, const struct oci_spec *spec)
+{
+	const struct oci_namespace *ns =
+		spec && spec->linux_ ? &spec->linux_->namespaces[OCI_NS_NETWORK] : NULL;
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int netns = -1;
+
+	if (!ns || !ns->path || s->vm.host)
+		return;
+	netns = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* Often it has gone before the container. */
+	if (netns >= 0)
+		(void)nic_detach(netns, &ignored);
+}
+
+static int destroy(const struct stored *s, const struct oci_spec *spec, struct error *err)
+{
+	_cleanup_close_ int vmwp = pid_open(s->vm.pid, s->vm.pid_start);
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	int r;
+
+	/* Not by the spec's words: its namespaces are the guest's, here only its cgroup counts. */
+	r = container_destroy(&s->container, NULL, s->dir_fd, err);
+	if (r == 0)
+		give_network_back(s, spec);
+	if (r < 0 || vmwp < 0)
+		return r;
+	if (s->vm.host)
+		(void)share_detach(s->container.id, vmwp, &ignored);
+	else if (pidfd_wait_end(vmwp, END_TIMEOUT_MS) == 0)
+		return error_set(err, ETIMEDOUT, "vmwp (process %d) does not end", (int)s->vm.pid);
+	return 0;
+}
+
+const struct isolation_ops hyperv_isolation = {
+	.create = hyperv_create,
+	.start = start,
+	.init_start = init_start,
+	.exec = run_exec,
+	.signal = send_signal,
+	.freeze = freeze,
+	.update = update,
+	.pids = pids,
+	.processes = processes,
+	.stats = stats,
+	.vm_stats = vm_stats,
+	.resize = resize,
+	.oom_fd = hyperv_watch,
+	.oom_drain = hyperv_watch_drain,
+	.oom_count = oom_count,
+	.destroy = destroy,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "guest/agent.h"
+
+#define SERIAL_MAX 20 /* of a virtio disk */
+
+/* /dev/NAME of the disk with that serial number, as the kernel shows it below /sys. */
+static int find_disk(const char *serial, char path[64], struct error *err)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *text = NULL, *name = NULL;
+		size_t len;
+
+		if (entry->d_name[0] == '.' || asprintf(&name, "%s/serial", entry->d_name) < 0)
+			continue;
+		if (file_read(dirfd(dir), name, 4096, &text, &len) < 0 || strcmp(text, serial) != 0)
+			continue;
+		return snprintf(path, 64, "/dev/%s", entry->d_name) < 64 ? 0 : -ENAMETOOLONG;
+	}
+	return error_set(err, ENODEV, "scratch: the VM has no disk with serial number \"%s\"",
+			 serial);
+}
+
+static int mount_scratch(const struct request *request, struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *serial;
+	char disk[64];
+	int r;
+
+	if (!json_object_get(request->root, "scratch"))
+		return 0;
+	r = request_string(request, "scratch", &serial, err);
+	if (r < 0)
+		return r;
+	if (strlen(serial) > SERIAL_MAX)
+		return error_set(err, EINVAL, "scratch: longer than %d characters", SERIAL_MAX);
+	r = find_disk(serial, disk, err);
+	if (r < 0)
+		return r;
+	if (asprintf(&path, AGENT_SCRATCHES "/%s", request->id) < 0)
+		return error_oom(err);
+	(void)mkdir(AGENT_SCRATCHES, 0700);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "make %s", path);
+	/* The host's file has been a guest's before: nothing in it is to be trusted as a device or
+	 * a program with rights of its own outside of the container's root. */
+	if (mount(disk, path, "ext4", MS_NOATIME, NULL) < 0)
+		return error_sys(err, errno, "mount the scratch disk \"%s\"", serial);
+	return 0;
+}
+
+void bundle_remove(const char *id)
+{
+	_cleanup_free_ char *config = NULL, *dir = NULL, *scratch = NULL;
+
+	if (asprintf(&dir, AGENT_BUNDLES "/%s", id) >= 0 &&
+	    asprintf(&config, AGENT_BUNDLES "/%s/config.json", id) >= 0) {
+		(void)unlink(config);
+		(void)rmdir(dir);
+	}
+	if (asprintf(&scratch, AGENT_SCRATCHES "/%s", id) >= 0) {
+		(void)umount2(scratch, MNT_DETACH);
+		(void)rmdir(scratch);
+	}
+}
+
+static int write_config(const struct request *request, const char *path, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *config = NULL;
+	size_t len;
+	int r;
+
+	r = request_object(request, "config", &config, &len, err);
+	if (r < 0)
+		return r;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "open %s", path);
+	r = file_replace(fd, "config.json", config, len, 0600);
+	return r < 0 ? error_sys(err, -r, "write %s/config.json", path) : 0;
+}
+
+int bundle_make(const struct request *request, char **ret_path, struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (asprintf(&path, AGENT_BUNDLES "/%s", request->id) < 0)
+		return error_oom(err);
+	(void)mkdir(AGENT_RUN, 0711);
+	(void)mkdir(AGENT_BUNDLES, 0700);
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? error_set(err, EEXIST, "container \"%s\" already exists",
+						   request->id)
+				       : error_sys(err, errno, "make %s", path);
+	r = write_config(request, path, err);
+	if (r == 0)
+		r = mount_scratch(request, err);
+	if (r < 0) {
+		bundle_remove(request->id);
+		return r;
+	}
+	*ret_path = TAKE_PTR(path);
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What a container needs in the guest beside the engine's state: a bundle directory, its scratch. */
+#include "guest/request.h"
+
+/* Makes the directory of request's "config" and mounts its "scratch". Caller frees *ret_path.
+ * -EEXIST: one of the id is there. Undone when it fails. */
+int bundle_make(const struct request *request, char **ret_path, struct error *err);
+/* Removes both; absent is fine. */
+void bundle_remove(const char *id);
