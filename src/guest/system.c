@@ -15,6 +15,7 @@
 #include "container/loopback.h"
 #include "guest/agent.h"
 #include "guest/modules.h"
+#include "vm/modules_layout.h"
 #include "wire/message.h"
 
 #define CGROUPS "/sys/fs/cgroup"

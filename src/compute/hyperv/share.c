@@ -113,7 +113,7 @@ static int open_root(const struct share *share, struct error *err)
 	rootfs_init(&fs);
 	fs.spec = share->spec;
 	fs.bundle = share->bundle;
-	r = scratch_file_open(fs.spec, fs.bundle, &fs.scratch_fd, err);
+	r = scratch_file_open(share->spec, share->bundle, &fs.scratch_fd, err);
 	if (r == 0)
 		r = overlay_mount(&fs, err);
 	rootfs_done(&fs);
