@@ -79,7 +79,7 @@ _runhcs_value() {
 		_runhcs_reply "0 1" ;;
 	*:--owner)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
-	:--log | *:--pid-file | *:--console-socket | *:--process | *:-p | *:--resources | *:-r | \
+	:--log | *:--destpath | *:--pid-file | *:--console-socket | *:--process | *:-p | *:--resources | *:-r | \
 		*:--kernel)
 		_runhcs_files -f ;;
 	esac
@@ -102,7 +102,7 @@ _runhcs_positional() {
 	case $command in
 	help)
 		((n == 1)) && _runhcs_reply "$(_runhcs_commands)" ;;
-	run | create | restore | list | spec | features)
+	run | create | restore | list | spec | features | create-scratch)
 		;; # a new id, or none
 	kill)
 		if ((n == 1)); then

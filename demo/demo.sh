@@ -1,6 +1,7 @@
 #!/bin/sh
 # The demonstration that ./dev demo runs: demo.sh BUILD_DIR. Two root file systems, a long-lived ping in
-# each, and the same processes seen by runhcs and by the host. Ends with 0 only if all it says came true.
+# each, and the same processes seen by runhcs and by the host; then one of them once more, in a utility VM,
+# where the host does not see it. Ends with 0 only if all it says came true.
 set -eu
 
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
@@ -12,9 +13,14 @@ note() { printf '    %s\n' "$*"; }
 build=$(cd "$1" && pwd)
 runhcs=$build/runhcs
 [ -x "$runhcs" ] || die "$runhcs is not there: run ./dev build first"
-for program in debootstrap busybox ps unshare setpriv flock; do
+for program in debootstrap busybox ps unshare setpriv flock qemu-system-x86_64; do
 	command -v "$program" >/dev/null || die "$program is not installed (./dev demo installs it)"
 done
+libexec=${HCS_LIBEXECDIR:-$build/libexec/hcs}
+for part in vmwp vmproc vmlinux initramfs; do
+	[ -r "$libexec/$part" ] || die "$libexec/$part is not there: run ./dev demo, or ./dev kernel and ./dev build"
+done
+export HCS_LIBEXECDIR="$libexec"
 
 work=$build/demo
 state=$work/state
@@ -212,6 +218,87 @@ show_stat() { # label, section, key
 	note "$1: ${value:-not counted here}"
 }
 
+# --- the second half: hyperv isolation -----------------------------------------------------------------
+
+host_pings() {
+	ps -C ping -o pid= | tr -d ' ' | sort -n | tr '\n' ' '
+}
+
+# The same command for the one in each isolation.
+both() { # command, arguments after the container's name...
+	command=$1
+	shift
+	hcs "$command" hcs-demo-debian "$@"
+	hcs "$command" hcs-demo-vm "$@"
+}
+
+start_vm() {
+	say "The same Debian once more, from the same bundle, in a utility VM: one option more"
+	pings_before=$(host_pings)
+	printf '\n$ runhcs run --isolation hyperv --detach --bundle %s hcs-demo-vm\n' "$work_shown/debian"
+	"$runhcs" --root "$state" run --isolation hyperv --detach --bundle "$work/debian" hcs-demo-vm \
+		</dev/null >"$work/vm.log" 2>&1 || { cat "$work/vm.log" >&2; die "the VM does not run"; }
+	wait_for_answer vm
+	sed -n 's/.*level=warning msg="\(.*\)"$/\n    runhcs says: \1/p' "$work/vm.log"
+	hcs list
+}
+
+compare_processes() {
+	say "Side by side: what runhcs sees in each, and what the host sees"
+	both ps
+	host ps -C ping -o pid,ppid,user,args
+	[ "$(host_pings)" = "$pings_before" ] || die "the host sees a ping that it should not"
+	vm_pid=$(pid_of hcs-demo-vm)
+	host ps -C vmwp,vmproc -o pid,ppid,user,args
+	worker_pid=$(ps -C vmwp -o pid=,args= | awk '/ hcs-demo-vm$/ { print $1 }')
+	[ -n "$worker_pid" ] || die "the host's ps does not show the VM's worker"
+	printf '\n'
+	note "No process of the container in the VM is among the host's, which sees vmwp, the VM's worker"
+	note "(process $worker_pid, a user of its own), and process $vm_pid, which stands for the container."
+}
+
+compare_kernels() {
+	say "One kernel is the host's, the other its own"
+	both exec uname -r
+	host uname -r
+	process_kernel=$("$runhcs" --root "$state" exec hcs-demo-debian uname -r)
+	vm_kernel=$("$runhcs" --root "$state" exec hcs-demo-vm uname -r)
+	[ "$process_kernel" = "$(uname -r)" ] || die "the first is not on the host's kernel"
+	[ "$vm_kernel" != "$(uname -r)" ] || die "the second is on the host's kernel"
+}
+
+compare_pause() {
+	say "The same commands do the same: pause and resume, in the VM"
+	hcs pause hcs-demo-vm
+	before=$(answers vm)
+	sleep 2
+	during=$(answers vm)
+	hcs resume hcs-demo-vm
+	sleep 2
+	after=$(answers vm)
+	printf '\n'
+	note "answers to ping: $before when paused, $during two seconds later, $after two after it was resumed"
+	[ "$during" -eq "$before" ] || die "it was not paused"
+	[ "$after" -gt "$during" ] || die "it did not go on"
+}
+
+second_half() {
+	start_vm
+	compare_processes
+	compare_kernels
+	both exec cat /etc/debian_version
+	compare_pause
+	say "What each uses"
+	for id in debian vm; do
+		printf '\n$ runhcs events --stats hcs-demo-%s\n' "$id"
+		"$runhcs" --root "$state" events --stats "hcs-demo-$id" >"$work/stats.json"
+		show_stat 'memory, bytes' memory '"usage":'
+		show_stat 'processes' pids '"current":'
+	done
+	say "And the state tells what it runs in"
+	hcs state hcs-demo-vm
+}
+
 # --- the demonstration --------------------------------------------------------------------------------
 
 say "Two root file systems, each made an OCI bundle: a directory with rootfs/ and config.json"
@@ -248,8 +335,7 @@ debian_pid=$(pid_of hcs-demo-debian)
 tiny_pid=$(pid_of hcs-demo-tiny)
 check_host_sees hcs-demo-debian "$debian_pid"
 check_host_sees hcs-demo-tiny "$tiny_pid"
-note "That is process isolation: one kernel, the host's. A container of hyperv isolation, which comes"
-note "next, runs on a kernel of its own, and the host will see none of its processes."
+note "That is process isolation: one kernel, the host's."
 
 say "From inside it looks otherwise: own pids, own name, own root; but the host's kernel"
 hcs exec hcs-demo-tiny ps
@@ -281,8 +367,10 @@ show_stat 'CPU time, ns' cpu '"total":'
 show_stat 'memory, bytes' memory '"usage":'
 show_stat 'processes' pids '"current":'
 
+second_half
+
 say "Ended by the signal of Ctrl-C, on which ping prints its statistics; then deleted"
-for id in debian tiny; do
+for id in debian tiny vm; do
 	hcs kill "hcs-demo-$id" INT
 	wait_until_stopped "hcs-demo-$id"
 	tail -n 3 "$work/$id.log"
@@ -290,16 +378,19 @@ done
 hcs list
 hcs delete hcs-demo-debian
 hcs delete hcs-demo-tiny
+hcs delete hcs-demo-vm
 hcs list
-check_nothing_stays "$debian_pid" "$tiny_pid"
+check_nothing_stays "$debian_pid" "$tiny_pid" "$vm_pid" "$worker_pid"
 printf '\n'
-note "Nothing stays: no process, no mount, no cgroup, no state."
+note "Nothing stays: no process, no VM, no mount, no cgroup, no state."
 
 say "To try next"
 cat <<TEXT
     A shell in Debian ('exit' ends it), and ping in the foreground (Ctrl-C ends it):
         $runhcs_shown run --bundle $work_shown/shell sh1
         $runhcs_shown run --bundle $work_shown/tiny ping1
+    The same in a VM:
+        $runhcs_shown run --isolation hyperv --bundle $work_shown/shell sh2
     All commands, and one of them:
         $runhcs_shown help
         $runhcs_shown help run

@@ -4,19 +4,22 @@
 # tests need installed and the project built. Ends with "N passed, N failed" over all parts.
 #
 #   HCS_KILLS      rounds of each command killed at a random instant (100)
-#   HCS_FUZZ       seconds of fuzzing (20)
+#   HCS_FUZZ       seconds of fuzzing, of each target (20)
+#   HCS_WORKERS    tests with utility VMs that run at the same time (a processor each, and one more)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 here=$PWD
 build=$(cd "$1" && pwd) || exit 1
 shift
-parts=${*:-demo lint unit integration kill clients sanitizers fuzz}
+parts=${*:-demo lint unit integration kill clients vm hyperv hyperv-clients sanitizers fuzz}
 
 # Debian's own: another one in PATH has not Debian's pytest.
 python=/usr/bin/python3
 logs=$build/check
 sanitized=$build-sanitized
 fuzzing=$build-fuzz
+# A VM waits for its turn now and then: one more than there are processors uses them up.
+workers=${HCS_WORKERS:-$(($(nproc) + 1))}
 passed=0 failed=0 skipped=0
 summary=
 
@@ -124,6 +127,34 @@ part_clients() {
 	check_pytest clients 1800 "$build/runhcs" tests/clients
 }
 
+# Each by itself: vmwp with a guest of the test's own, the agent without a VM, taps.
+part_vm() {
+	say "The parts of a utility VM, each by itself"
+	suites=
+	for suite in tests/vm tests/guest tests/nic; do
+		[ ! -d "$suite" ] || suites="$suites $suite"
+	done
+	export HCS_BUILD="$build" HCS_LIBEXECDIR="$build/libexec/hcs"
+	for suite in $suites; do
+		check_pytest "vm-$(basename "$suite")" 900 "$build/runhcs" "$suite"
+	done
+	unset HCS_BUILD HCS_LIBEXECDIR
+}
+
+part_hyperv() {
+	say "Hyperv isolation: the same suite, each container in a VM of its own; $workers at a time"
+	export HCS_ISOLATIONS=hyperv
+	check_pytest hyperv 2400 "$build/runhcs" tests/integration -n "$workers"
+	unset HCS_ISOLATIONS
+}
+
+part_hyperv_clients() {
+	say "Clients with runhcs in hyperv mode"
+	export HCS_ISOLATIONS=hyperv
+	check_pytest hyperv-clients 1800 "$build/runhcs" tests/clients -n 2
+	unset HCS_ISOLATIONS
+}
+
 # A report ends the program that it is about with status 99, and is written to a directory made for it.
 # Not so that of a container's first process once it has changed its root: the directory is not there. It
 # dies all the same, saying on stderr that it cannot open the file, and fails the test that it is in.
@@ -161,20 +192,36 @@ part_sanitizers() {
 	fi
 }
 
+# Every parser of what others say: tests/fuzz/fuzz_NAME.c, with NAME.dict and corpus/NAME if there are.
 part_fuzz() {
 	seconds=${HCS_FUZZ:-20}
-	say "The configuration's parser under libFuzzer for $seconds s"
-	CC=clang-14 configure "$fuzzing" -Dfuzz=true -Dtests=true -- tests/fuzz/fuzz_config ||
-		{ count fuzz 0 1 0; return; }
-	mkdir -p "$fuzzing/corpus"
-	if run $((seconds + 120)) fuzz.log "$fuzzing/tests/fuzz/fuzz_config" -dict=tests/fuzz/config.dict \
-		-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$logs/" \
-		"$fuzzing/corpus" tests/fuzz/corpus/config; then
-		grep '^Done ' "$logs/fuzz.log" | sed 's/^/    /'
-		count fuzz 1 0 0
+	targets=
+	for source in tests/fuzz/fuzz_*.c; do
+		targets="$targets $(basename "$source" .c)"
+	done
+	say "Under libFuzzer, $seconds s each:$targets"
+	# shellcheck disable=SC2046,SC2086 # targets are words
+	CC=clang-14 configure "$fuzzing" -Dfuzz=true -Dtests=true -- \
+		$(printf 'tests/fuzz/%s ' $targets) || { count fuzz 0 1 0; return; }
+	for target in $targets; do
+		fuzz "$target"
+	done
+}
+
+fuzz() { # target
+	name=${1#fuzz_}
+	set -- "$fuzzing/tests/fuzz/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix="$logs/$1-"
+	[ ! -f "tests/fuzz/$name.dict" ] || set -- "$@" -dict="tests/fuzz/$name.dict"
+	set -- "$@" "$fuzzing/corpus/$name"
+	[ ! -d "tests/fuzz/corpus/$name" ] || set -- "$@" "tests/fuzz/corpus/$name"
+	mkdir -p "$fuzzing/corpus/$name"
+	if run $((seconds + 120)) "fuzz-$name.log" "$@"; then
+		grep '^Done ' "$logs/fuzz-$name.log" | sed 's/^/    /'
+		count "fuzz-$name" 1 0 0
 	else
-		tails fuzz.log 40
-		count fuzz 0 1 0
+		tails "fuzz-$name.log" 40
+		count "fuzz-$name" 0 1 0
 	fi
 }
 
@@ -207,7 +254,7 @@ umask 022
 start=$(date +%s)
 began=$start
 for part in $parts; do
-	"part_$part"
+	"part_$(printf '%s' "$part" | tr - _)"
 done
 say "$(($(date +%s) - start)) s; logs in ${logs#"$here/"}"
 printf '%s\n\n' "$summary"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,4 +221,28 @@ int subprocess_run(const struct subprocess *sp, char **ret_output, struct error 
 	if (r < 0)
 		return error_sys(err, -r, "wait for %s", sp->path);
 	return wait_status_code(wstatus);
+}
+
+int subprocess_find(const char *name, char **ret)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *p = path ? path : "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"; *p;) {
+		size_t len = strcspn(p, ":");
+		_cleanup_free_ char *program = NULL;
+		struct stat st;
+
+		if (asprintf(&program, "%.*s/%s", (int)len, p, name) < 0) {
+			program = NULL;
+			return -ENOMEM;
+		}
+		if (*p == '/' && stat(program, &st) == 0 && S_ISREG(st.st_mode) &&
+		    access(program, X_OK) == 0) {
+			*ret = TAKE_PTR(program);
+			return 0;
+		}
+		p += len;
+		p += *p == ':';
+	}
+	return -ENOENT;
 }

@@ -16,6 +16,10 @@ struct subprocess {
 	int cwd_fd;               /* -1: keep */
 };
 
+/* The absolute path of a program by PATH, or where execvp(3) looks without it; caller frees. Relative
+ * entries do not count: they would make the working directory decide what runs as root. 0, -ENOENT,
+ * -ENOMEM. */
+int subprocess_find(const char *name, char **ret);
 /* Runs it. Returns its exit status as a shell has it, or -errno when it could not be run or timed
  * out (-ETIMEDOUT). *ret_output (may be NULL): what it printed, at most 64 KiB, caller frees, also
  * on failure. */

@@ -7,13 +7,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/pid.h"
+#include "base/subprocess.h"
 
 #define ANSWER_MAX ((size_t)64 * 1024)
 #define FDS_MAX 16
@@ -21,28 +21,12 @@
 
 int criu_find(const char *command, char **ret, struct error *err)
 {
-	const char *path = getenv("PATH");
+	int r = subprocess_find("criu", ret);
 
-	/* What the environment does not say is what execvp(3) looks in. */
-	for (const char *p = path ? path : "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"; *p;) {
-		size_t len = strcspn(p, ":");
-		_cleanup_free_ char *program = NULL;
-		struct stat st;
-
-		if (asprintf(&program, "%.*s/criu", (int)len, p) < 0) {
-			program = NULL;
-			return error_oom(err);
-		}
-		/* A relative entry would make the working directory decide what runs as root. */
-		if (*p == '/' && stat(program, &st) == 0 && S_ISREG(st.st_mode) &&
-		    access(program, X_OK) == 0) {
-			*ret = TAKE_PTR(program);
-			return 0;
-		}
-		p += len;
-		p += *p == ':';
-	}
-	return error_set(err, ENOENT, "%s: needs the criu program: apt-get install criu", command);
+	if (r == -ENOENT)
+		return error_set(err, ENOENT, "%s: needs the criu program: apt-get install criu",
+				 command);
+	return r < 0 ? error_oom(err) : 0;
 }
 
 /* Puts the descriptors where criu is told that they are. The targets may be sources too: all are

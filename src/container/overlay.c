@@ -53,6 +53,28 @@ static int make_dir(int scratch, const char *name, mode_t mode, struct error *er
 	return fd < 0 ? error_sys(err, errno, "open %s in the scratch", name) : fd;
 }
 
+/* An overlay's upper directory must be in a mount that is attached somewhere: on a directory that
+ * nobody looks at again by its path, since the layers are open by now, as are the sources of binds. */
+static int attach_scratch(struct rootfs *fs, int target, struct error *err)
+{
+	int r, fd;
+
+	if (fs->userns)
+		return error_set(
+			err, EOPNOTSUPP,
+			"windows.layerFolders[%zu]: in a user namespace the scratch must be "
+			"a directory",
+			fs->spec->layer_folders.len - 1);
+	r = root_propagation_isolate(fs->spec, target, fs->scratch_fd, err);
+	if (r == 0)
+		r = mount_fd_attach(fs->scratch_fd, target, err);
+	if (r < 0)
+		return error_wrap(err, r, "windows.layerFolders[%zu]",
+				  fs->spec->layer_folders.len - 1);
+	fd = fcntl(fs->scratch_fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? error_sys(err, errno, "duplicate the scratch's descriptor") : fd;
+}
+
 static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *err)
 {
 	size_t len = fs->spec->layer_folders.len;
@@ -72,7 +94,8 @@ static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *er
 			return fd;
 		overlay->lower[overlay->lower_len++] = fd;
 	}
-	overlay->scratch = open_layer(fs, len - 1, err);
+	overlay->scratch = fs->scratch_fd >= 0 ? attach_scratch(fs, overlay->lower[0], err)
+					       : open_layer(fs, len - 1, err);
 	if (overlay->scratch < 0)
 		return overlay->scratch;
 	/* The root directory shows the upper's mode: the topmost layer's is the one meant. */
@@ -134,8 +157,11 @@ static int mount_by_paths(struct rootfs *fs, const struct overlay *overlay, stru
 	return 0;
 }
 
+/* The mount that is now on top of the scratch. */
 static int reopen_scratch(struct rootfs *fs, struct error *err)
 {
+	if (fs->scratch_fd >= 0) /* which is on top of the first layer */
+		return open_layer(fs, 0, err);
 	return open_layer(fs, fs->spec->layer_folders.len - 1, err);
 }
 

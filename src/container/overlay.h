@@ -7,6 +7,6 @@
 struct rootfs;
 
 /* Assembles the overlay in the current mount namespace and attaches it on the scratch directory
- * there, so that nothing of it remains on the host. Upper and work directories are `upper` and
+ * there (that of a file: on the first layer), so that nothing of it remains on the host. Upper and work directories are `upper` and
  * `work` in the scratch, made when missing. Descriptor of the mount or -errno. */
 int overlay_mount(struct rootfs *fs, struct error *err);

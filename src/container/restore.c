@@ -22,6 +22,7 @@
 #include "container/overlay.h"
 #include "container/rdt.h"
 #include "container/rootfs.h"
+#include "container/scratch_file.h"
 
 /* Everything that restoring holds. */
 struct restoring {
@@ -34,6 +35,7 @@ struct restoring {
 	struct criu criu;
 	char *root; /* path of the root that criu is given, in its mount namespace */
 	int pidfd;
+	int scratch_fd;            /* see struct rootfs */
 	int fds[2 + OCI_NS_KINDS]; /* for criu: see criu_launch; borrowed */
 	bool cgroup_made;
 };
@@ -48,6 +50,7 @@ static void restoring_done(struct restoring *rs)
 		cgroup_free(rs->cgroup);
 	free(TAKE_PTR(rs->root));
 	rs->pidfd = close_fd(rs->pidfd);
+	rs->scratch_fd = close_fd(rs->scratch_fd);
 	container_done(&rs->c);
 }
 
@@ -155,6 +158,7 @@ static int open_root(struct restoring *rs, struct error *err)
 	rootfs_init(&fs);
 	fs.spec = rs->create->spec;
 	fs.bundle = rs->create->bundle;
+	fs.scratch_fd = TAKE_FD(rs->scratch_fd); /* of this child */
 	fd = overlay_mount(&fs, err);
 	rootfs_done(&fs);
 	if (fd >= 0) {
@@ -376,6 +380,8 @@ static int make(struct restoring *rs, struct error *err)
 	if (r == 0)
 		r = rs->create->record(&rs->c, rs->create->data, err);
 	if (r == 0)
+		r = scratch_file_open(rs->create->spec, rs->create->bundle, &rs->scratch_fd, err);
+	if (r == 0)
 		r = make_cgroup(rs, err);
 	if (r == 0)
 		r = checkpoint_mounts_restore(rs->mounts, rs->create->bundle, rs->cgroup,
@@ -419,9 +425,11 @@ int container_restore(const struct container_create *create,
 		      const struct container_checkpoint *options, struct container *ret,
 		      int *ret_pidfd, struct error *err)
 {
-	_cleanup_(restoring_done) struct restoring rs = {
-		.create = create, .options = options, .criu = CRIU_INIT, .pidfd = -1
-	};
+	_cleanup_(restoring_done) struct restoring rs = { .create = create,
+							  .options = options,
+							  .criu = CRIU_INIT,
+							  .pidfd = -1,
+							  .scratch_fd = -1 };
 	int r;
 
 	for (int k = 0; k < OCI_NS_KINDS; k++)

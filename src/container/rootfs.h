@@ -21,6 +21,8 @@ struct rootfs {
 	const char *bundle; /* absolute: relative mount sources and layers start here */
 	const struct cgroup
 		*cgroup; /* may be NULL: mounts of type cgroup are then read-only views */
+	int scratch_fd;  /* detached mount of a scratch that is a file (scratch_file.h); -1: a
+			  * directory. Owned */
 	bool userns;     /* in a new or joined user namespace: mknod cannot work, bind devices */
 	bool new_netns;  /* sysfs can be mounted only by the owner of the netns */
 	bool new_cgroupns;

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "base/fd.h"
+#include "vm/modules_layout.h"
 
 #define COMMAND_LINE_MAX (64u << 10)
 

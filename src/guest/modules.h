@@ -2,15 +2,9 @@
 #pragma once
 /*
  * Modules of a kernel that is not ours: a distribution's has its virtio drivers and file systems as
- * modules, which the host puts into the initramfs (vm/kernel_modules.h) in the order of loading.
+ * modules, which the host puts into the initramfs in the order of loading (vm/modules_layout.h).
  */
 #include "base/error.h"
-
-/* What the host writes and PID 1 reads: one file name a line, relative to MODULES_DIR; "-" before it
- * where the kernel may refuse it (a driver for a processor that is not this one). */
-#define MODULES_DIR "/modules"
-#define MODULES_LIST "load"
-#define MODULES_LIST_MAX (64u << 10)
 
 /* Loads them all and removes the files, which are memory. To be called by PID 1 with /proc mounted
  * (parameters on the kernel's command line, "module.parameter=value", are given to the module) and

@@ -31,10 +31,10 @@ struct command {
 		   struct error *err);
 };
 
-extern const struct command command_checkpoint, command_create, command_delete, command_events,
-	command_exec, command_features, command_kill, command_list, command_pause, command_ps,
-	command_resize_tty, command_restore, command_resume, command_run, command_spec,
-	command_start, command_state, command_update;
+extern const struct command command_checkpoint, command_create, command_create_scratch,
+	command_delete, command_events, command_exec, command_features, command_kill, command_list,
+	command_pause, command_ps, command_resize_tty, command_restore, command_resume, command_run,
+	command_spec, command_start, command_state, command_update;
 
 /* All of them, in the order that help shows; ends with NULL. */
 extern const struct command *const all_commands[];

@@ -76,7 +76,7 @@ static void print_commands(struct output *out)
 {
 	output_text(out, "\nCommands:\n");
 	for (const struct command *const *c = all_commands; *c; c++)
-		output_format(out, "  %-13s%s\n", (*c)->name, (*c)->summary);
+		output_format(out, "  %-16s%s\n", (*c)->name, (*c)->summary);
 	output_text(out, "  help         show the help of a command\n");
 }
 

@@ -32,6 +32,7 @@ const struct command *const all_commands[] = {
 	&command_spec,
 	&command_features,
 	&command_resize_tty,
+	&command_create_scratch,
 	&command_checkpoint,
 	&command_restore,
 	NULL,

@@ -31,15 +31,22 @@ static int complain(struct complaint *c, const char *what)
 	return -1;
 }
 
-static int hide_mount(const char *path, struct complaint *c)
+static int own_mounts(const struct helper_spec *spec, struct complaint *c)
 {
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (!spec->hide && !spec->readonly)
+		return 0;
 	if (unshare(CLONE_NEWNS) < 0)
 		return complain(c, "unshare the mount namespace");
-	/* Private first: what is done here would happen to the others' mounts too. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return complain(c, "make mounts private");
-	if (umount2(path, MNT_DETACH) < 0)
+	/* First: what is done here would happen to the caller's mounts too. */
+	if (mount(NULL, "/", NULL, MS_REC | (spec->hide ? MS_PRIVATE : MS_SLAVE), NULL) < 0)
+		return complain(c, "make mounts its own");
+	if (spec->hide && umount2(spec->hide, MNT_DETACH) < 0)
 		return complain(c, "unmount the share");
+	if (spec->readonly &&
+	    mount_setattr(AT_FDCWD, spec->readonly, 0, &readonly, sizeof(readonly)) < 0)
+		return complain(c, "make the share's root read-only");
 	return 0;
 }
 
@@ -114,9 +121,8 @@ static _Noreturn void child(const struct helper_spec *spec, int errors, int repo
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	if (set_descriptors(spec, errors, &c) == 0 &&
-	    (!spec->hide || hide_mount(spec->hide, &c) == 0) && set_limits(spec, &c) == 0 &&
-	    drop_privileges(spec, &c) == 0) {
+	if (set_descriptors(spec, errors, &c) == 0 && own_mounts(spec, &c) == 0 &&
+	    set_limits(spec, &c) == 0 && drop_privileges(spec, &c) == 0) {
 		if (syscall_filter_helper() < 0)
 			(void)complain(&c, "set the system call filter");
 		else if (execve(spec->path, spec->argv, environment) < 0)

@@ -20,11 +20,13 @@ struct helper_spec {
 	char *const *argv;   /* NULL-terminated */
 	const int *fds;      /* stay open, under their numbers; -1: none */
 	size_t fds_len;
-	uint32_t uid;          /* and gid; 0: keep */
-	uint64_t caps;         /* bit n: capability n that it may keep (uid 0) */
-	bool keeps_caps;       /* also while it acts as another user (SECBIT_NO_SETUID_FIXUP) */
-	uint64_t nofile;       /* limit of open files, as far as we may; 0: the hard limit */
-	const char *hide;      /* mount point it does not see, in a mount namespace of its own; NULL: none */
+	uint32_t uid;    /* and gid; 0: keep */
+	uint64_t caps;   /* bit n: capability n that it may keep (uid 0) */
+	bool keeps_caps; /* also while it acts as another user (SECBIT_NO_SETUID_FIXUP) */
+	uint64_t nofile; /* limit of open files, as far as we may; 0: the hard limit */
+	/* A mount of the caller's namespace that it does not see, or sees read-only (what is mounted
+	 * below stays as it is, and what will be comes too), in a namespace of its own; NULL: none. */
+	const char *hide, *readonly;
 };
 
 struct helper {

@@ -14,9 +14,9 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/subprocess.h"
-#include "guest/modules.h"
 #include "vm/cpio.h"
 #include "vm/modules_dep.h"
+#include "vm/modules_layout.h"
 
 #define MODULE_SIZE_MAX (64u << 20)
 #define UNPACK_TIMEOUT_MS 10000

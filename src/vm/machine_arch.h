@@ -14,12 +14,14 @@ struct machine_arch {
 	const char *package;            /* Debian's */
 	const char *cpu[2];             /* of the accelerator */
 	const char *const *kvm_modules; /* hardware behind KVM: /sys/module/…; NULL-terminated */
-	size_t devices_max;
 };
 extern const struct machine_arch machine_arch;
 
 /* -machine for the accelerator and the kernel's kind, without the memory backend. */
-void machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT]);
+int machine_arch_machine(const struct vm_settings *settings, char buf[MACHINE_ARCH_TEXT],
+			 struct error *err);
+/* How many virtio devices it has room for. */
+size_t machine_arch_devices_max(const struct vm_settings *settings);
 /* The kernel's command line: the machine's own, then what settings have. Refused when it is too long
  * beside what QEMU adds for the devices. */
 int machine_arch_parameters(const struct vm_settings *settings, size_t devices,

@@ -10,7 +10,7 @@
 #include "vm/machine_arch.h"
 #include "wire/message.h"
 
-#define ARGS_MAX (48 + 4 * VM_DISKS_MAX + 4 * VM_NICS_MAX)
+#define ARGS_MAX (64 + 6 * VM_DISKS_MAX + 4 * VM_NICS_MAX)
 #define FILES_MAX 128 /* open at once, its own included */
 /* The port, the share, random numbers. */
 #define FIXED_DEVICES 3
@@ -73,13 +73,14 @@ static char *escaped(const char *text)
 static int command_line(struct command *c, const struct vm_settings *s, struct error *err)
 {
 	size_t devices = FIXED_DEVICES + s->disks_len + s->nics_len;
+	size_t max = machine_arch_devices_max(s);
 	char parameters[MACHINE_ARCH_TEXT];
 	int r;
 
-	if (devices > machine_arch.devices_max)
+	if (devices > max)
 		return error_set(err, E2BIG, "%zu disks and interfaces: the VM has room for %zu",
 				 s->disks_len + s->nics_len,
-				 machine_arch.devices_max - FIXED_DEVICES);
+				 max > FIXED_DEVICES ? max - FIXED_DEVICES : 0);
 	r = machine_arch_parameters(s, devices, parameters, err);
 	if (r < 0)
 		return r;
@@ -107,16 +108,16 @@ static int machine_args(struct command *c, const struct vm_settings *s, struct e
 	};
 	_cleanup_free_ char *name = escaped(s->name);
 	char machine[MACHINE_ARCH_TEXT];
+	int r = machine_arch_machine(s, machine, err);
 
-	if (!name)
-		return error_oom(err);
+	if (r < 0 || !name)
+		return r < 0 ? r : error_oom(err);
 	arg(c, "%s", machine_arch.program);
 	/* First, so that ps shows whose it is. */
 	arg(c, "-name");
 	arg(c, "guest=%s", name);
 	args(c, nothing);
 	arg(c, "-machine");
-	machine_arch_machine(s, machine);
 	arg(c, "%s,memory-backend=memory", machine);
 	arg(c, "-cpu");
 	arg(c, "%s", machine_arch.cpu[s->accelerator]);

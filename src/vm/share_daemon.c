@@ -18,6 +18,9 @@ static const struct helper_spec base = {
 	.path = "/usr/lib/qemu/virtiofsd",
 	.package = "qemu-system-common",
 	.nofile = OPEN_FILES,
+	/* The directories that mounts are attached to are the host's, which goes through them: the
+	 * guest may not put anything in their place. */
+	.readonly = VM_SHARE_ROOT,
 	/* It makes files as the user that the guest names, but does not know that user's supplementary
 	 * groups: a directory that only these may write would refuse. The guest's kernel has checked. */
 	.keeps_caps = true,

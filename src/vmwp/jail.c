@@ -21,7 +21,7 @@ static const char *const program_paths[] = { "/usr", "/lib",  "/lib64",         
 					     "/bin", "/sbin", "/etc/ld.so.cache" };
 static const char *const device_paths[] = { "/dev/null", "/dev/zero", "/dev/urandom" };
 
-static int tmpfs_new(const char *size, const char *inodes, struct error *err)
+static int tmpfs_new(const char *size, const char *inodes, uint64_t attributes, struct error *err)
 {
 	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	int fd;
@@ -31,7 +31,7 @@ static int tmpfs_new(const char *size, const char *inodes, struct error *err)
 	    fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0) < 0 ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return error_sys(err, errno, "tmpfs");
-	fd = fsmount(fs, FSMOUNT_CLOEXEC, HARMLESS | MOUNT_ATTR_NOEXEC);
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
 	return fd < 0 ? error_sys(err, errno, "tmpfs") : fd;
 }
 
@@ -130,10 +130,33 @@ static int make_proc(int root, struct error *err)
 	return r < 0 ? error_sys(err, -r, "write /%s", file) : 0;
 }
 
+/* /dev/kvm is the monitor's, whoever may use the host's: a node of its own. */
+static int make_kvm(int root, uint32_t uid, struct error *err)
+{
+	static const char path[] = "/dev/kvm";
+	_cleanup_close_ int fs = -1;
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return error_sys(err, errno, "%s", path);
+	fs = tmpfs_new("4k", "8", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+	if (fs < 0)
+		return fs;
+	/* On a file system of its own, since the root has no devices. */
+	if (mknodat(fs, "kvm", S_IFCHR | 0600, st.st_rdev) < 0 ||
+	    (uid && fchownat(fs, "kvm", uid + 1, uid + 1, 0) < 0) ||
+	    mkdirat(root, "dev/node", 0755) < 0 || symlinkat("node/kvm", root, path + 1) < 0 ||
+	    mount_setattr(fs, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0 ||
+	    move_mount(fs, "", root, "dev/node", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_sys(err, errno, "make a node for %s", path);
+	return 0;
+}
+
 static int attach_share(int root, struct error *err)
 {
 	/* Room for the directories and files that mounts are attached to. */
-	_cleanup_close_ int share = tmpfs_new("4m", "32768", err);
+	_cleanup_close_ int share = tmpfs_new("4m", "32768", HARMLESS | MOUNT_ATTR_NOEXEC, err);
 	struct mount_attr shared = { .propagation = MS_SHARED };
 
 	if (share < 0)
@@ -153,7 +176,7 @@ static int fill_root(int root, const struct vm_settings *settings, struct error 
 		r = show(root, device_paths[i], device_paths[i] + 1,
 			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (r == 0 && settings->accelerator == VM_KVM)
-		r = show(root, "/dev/kvm", "dev/kvm", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+		r = make_kvm(root, settings->uid, err);
 	if (r == 0)
 		r = show_guest_file(root, settings->kernel, MACHINE_KERNEL, settings->uid, err);
 	if (r == 0)
@@ -188,7 +211,7 @@ int jail_enter(const struct vm_settings *settings, struct error *err)
 		return error_sys(err, errno, "unshare namespaces");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_sys(err, errno, "make mounts private");
-	root = tmpfs_new("64k", "128", err);
+	root = tmpfs_new("64k", "128", HARMLESS | MOUNT_ATTR_NOEXEC, err);
 	if (root < 0)
 		return root;
 	/* Over the old root, whose paths still resolve below it: it needs no directory of the host. */

@@ -43,3 +43,20 @@ class Cgroup:
         words = self._read("blkio", "blkio.throttle.read_bps_device", "io.max")
         value = words[words.index(device) + 1]
         return int(value.removeprefix("rbps="))
+
+
+class GuestCgroup(Cgroup):
+    """That of a container in a VM: what limits the container is in the guest. Its processors and
+    disks are the host's, and so are the limits of these."""
+
+    def __init__(self, path, execute):
+        super().__init__(path)
+        self._execute = execute
+
+    def _read(self, controller, v1, v2):
+        if controller in ("cpuset", "blkio"):
+            return super()._read(controller, v1, v2)
+        return self._execute("cat", f"/sys/fs/cgroup/{v2}").stdout.split()
+
+    def cpu_shares(self):
+        return 2 + (int(self._read("cpu", "", "cpu.weight")[0]) - 1) * 262142 // 9999

@@ -2,15 +2,16 @@
 
 import json
 
-from .cgroup import Cgroup
+from .cgroup import Cgroup, GuestCgroup
 from .registry import IMAGE
 
 RUNTIME_NAME = "hcs"
 
 
 class Docker:
-    def __init__(self, sandbox, containerd, runtime):
+    def __init__(self, sandbox, containerd, runtime, isolation):
         self.sandbox = sandbox
+        self.isolation = isolation
         self.runtime = runtime
         self.dir = sandbox.dir / "docker"
         self.dir.mkdir(mode=0o711)
@@ -59,7 +60,10 @@ class Docker:
         return json.loads(self.docker("inspect", id).stdout)[0]
 
     def cgroup(self, id):
-        return Cgroup(f"{self.cgroup_parent}/{id}")
+        path = f"{self.cgroup_parent}/{id}"
+        if self.isolation == "process":
+            return Cgroup(path)
+        return GuestCgroup(path, lambda *command: self.docker("exec", id, *command))
 
     @staticmethod
     def keeps_cgroup(path):

@@ -135,7 +135,7 @@ def test_exec_with_input(docker):
 def test_detached_exec(docker):
     id = start(docker)
     execute(docker, id, "sleep", "600", options=("--detach",))
-    wait_for(lambda: "sleep 600" in docker.docker("top", id).stdout, "the detached exec")
+    wait_for(lambda: "sleep 600" in execute(docker, id, "ps").stdout, "the detached exec")
 
 
 @pytest.mark.parametrize("program, reason", [
@@ -159,19 +159,23 @@ def test_privileged_exec_in_an_ordinary_container(docker, without_all_capabiliti
     assert plain & whole == plain and plain != whole
 
 
-def test_top_lists_the_processes_as_the_host_sees_them(docker):
+def test_top_lists_the_processes_as_the_host_sees_them(docker, isolation):
+    """In a VM those that stand for them."""
     id = start(docker)
     rows = docker.docker("top", id, "-eo", "pid,args").stdout.splitlines()[1:]
     pid = docker.inspect(id)["State"]["Pid"]
-    row = next(row for row in rows if "catch-term" in row)
+    name = "catch-term" if isolation == "process" else "vmproc"
+    row = next(row for row in rows if name in row)
     assert int(row.split()[0]) == pid
-    assert "catch-term" in docker.sandbox.processes()[pid]
+    assert name in docker.sandbox.processes()[pid]
 
 
-def test_stats_come_from_the_containers_cgroup(docker):
+def test_stats_come_from_the_containers_cgroup(docker, isolation):
     id = start(docker, "--memory", "64m", "--pids-limit", "50")
     stats = json.loads(docker.docker("stats", "--no-stream", "--format", "{{json .}}", id).stdout)
-    assert stats["MemUsage"].endswith("/ 64MiB")
+    if isolation == "process":  # of a VM there is no limit but its size
+        assert stats["MemUsage"].endswith("/ 64MiB")
+    assert not stats["MemUsage"].startswith("0B")
     assert 1 <= int(stats["PIDs"]) <= 50
     assert stats["CPUPerc"].endswith("%")
 
@@ -267,9 +271,11 @@ def test_init_reaps_and_forwards(docker):
     assert docker.inspect(id)["State"]["ExitCode"] == 42
 
 
-def test_too_much_memory_is_killed_and_said_so(docker):
+def test_too_much_memory_is_killed_and_said_so(docker, isolation):
     id = docker.start("eat-memory", options=("--memory", "24m", "--memory-swap", "24m"))
     assert docker.docker("wait", id).stdout.strip() == str(128 + 9)
+    if isolation == "hyperv":  # containerd watches the cgroup on the host; the kill is the guest's
+        return
     # The event may come a moment after the exit.
     wait_for(lambda: docker.inspect(id)["State"]["OOMKilled"], "OOMKilled")
 

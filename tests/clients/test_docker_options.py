@@ -44,7 +44,8 @@ def output(docker, command, *options):
      "1 3 0"),
     ("--network none", "ls /sys/class/net", "lo"),
     ("--cgroupns private", "grep -vc ':/$' /proc/self/cgroup", "0"),
-    ("--uts host", "test $(readlink /proc/1/ns/uts) = $(readlink /proc/self/ns/uts); echo $?", "0"),
+    pytest.param("--uts host", "test $(readlink /proc/1/ns/uts) = $(readlink /proc/self/ns/uts); echo $?", "0",
+                 marks=pytest.mark.host_view("the host's name cannot be a VM's")),
 ])
 def test_options(docker, options, command, answer):
     assert output(docker, command + " || true", *options.split()) == answer
@@ -60,6 +61,7 @@ def test_process_limit_holds(docker):
     assert "can't fork" in result.stderr
 
 
+@pytest.mark.host_view("namespaces of two kernels have numbers of their own")
 def test_default_namespaces_are_the_containers_own(docker):
     kinds = ("mnt", "uts", "ipc", "pid", "net")
     command = " ".join(f"/proc/self/ns/{kind}" for kind in kinds)
@@ -68,6 +70,7 @@ def test_default_namespaces_are_the_containers_own(docker):
     assert len(set(inside) | set(outside.stdout.split())) == 2 * len(kinds)
 
 
+@pytest.mark.host_view("namespaces of a VM are in the VM")
 def test_namespaces_of_another_container_are_shared(docker):
     first = docker.start("sleep", "600", options=("--ipc", "shareable"))
     command = "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid"
@@ -77,6 +80,7 @@ def test_namespaces_of_another_container_are_shared(docker):
     assert shared.split() == own.split()
 
 
+@pytest.mark.host_view("the host's processes cannot be a VM's")
 def test_host_pid_namespace_and_the_end_of_all_its_processes(docker):
     id = docker.start("sh", "-c", "sleep 601 & exec sleep 602", options=("--pid", "host"))
     wait_for(lambda: "sleep 601" in docker.sandbox.processes().values(), "both processes")
@@ -84,6 +88,7 @@ def test_host_pid_namespace_and_the_end_of_all_its_processes(docker):
     assert not {"sleep 601", "sleep 602"} & set(docker.sandbox.processes().values())
 
 
+@pytest.mark.host_view("a VM's processes are not the host's")
 def test_host_sees_the_process_and_its_user(docker):
     id = docker.start("sleep", "603", options=("--user", "1000"))
     pid = docker.inspect(id)["State"]["Pid"]
@@ -138,6 +143,7 @@ def test_read_only_root_with_a_writable_volume(docker):
                   "--read-only", "-v", "/data") == "1 0"
 
 
+@pytest.mark.host_view("a mount of the host's is no mount of the guest's")
 def test_propagation_of_mounts_made_later(docker):
     # Propagation needs a shared mount to begin with.
     outer = docker.dir / "outer"
@@ -172,6 +178,7 @@ def test_bridge_network(docker):
     assert output(docker, f"wget -q -O - http://{address}/", "--network", "bridge") == "page"
 
 
+@pytest.mark.host_view("docker's resolver listens in the namespace, on a loopback that is the host's")
 def test_network_of_ones_own_resolves_names(docker):
     docker.docker("network", "create", "own")
     try:

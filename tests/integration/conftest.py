@@ -2,6 +2,7 @@
 
 HCS_RUNTIME     the binary under test (default build/runhcs); a peer such as runc calibrates the
                 tests: what it words or does otherwise is then not compared.
+HCS_LIBEXECDIR  where its helper programs and the guest's files are (default libexec/hcs beside it)
 HCS_ISOLATIONS  comma-separated isolations to run everything under (default "process").
 HCS_PATIENCE    how many times longer than usual to wait for anything (1; hyperv adds its own).
 
@@ -15,6 +16,7 @@ namespace and is the subreaper of its own containers.
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,6 +72,9 @@ def binary_under_test() -> str:
     found = shutil.which(binary)
     if not found:
         pytest.exit(f"no runtime to test: {binary} (build it, or set HCS_RUNTIME)", 2)
+    libexec = os.path.join(os.path.dirname(os.path.abspath(found)), "libexec/hcs")
+    if os.path.isdir(libexec):
+        os.environ.setdefault("HCS_LIBEXECDIR", libexec)
     return os.path.abspath(found)
 
 
@@ -90,6 +95,18 @@ def sweep(binary: str) -> None:
         shutil.rmtree(entry, ignore_errors=True)
 
 
+def settle_accelerator(binary: str, session: Path) -> None:
+    """That VMs are emulated is said with the first one of a state directory, of which every test has
+    its own: where it is so, it is asked for, and nothing is said."""
+    if "hyperv" not in isolations() or "HCS_CONFIG" in os.environ:
+        return
+    features = subprocess.run([binary, "features"], capture_output=True, text=True, check=False).stdout
+    if re.search(r'"io.hcs.hyperv.accelerator": *"tcg"', features):
+        config = session / "hcs.json"
+        config.write_text('{"hyperv": {"accelerator": "tcg"}}')
+        os.environ["HCS_CONFIG"] = str(config)
+
+
 @pytest.fixture(scope="session")
 def session_dir():
     if os.geteuid() != 0:
@@ -100,6 +117,7 @@ def session_dir():
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
     path.mkdir(mode=0o755)
     path.chmod(0o755)
+    settle_accelerator(binary, path)
     yield path
     leftovers.unmount_below(path)
     shutil.rmtree(path, ignore_errors=True)
@@ -150,6 +168,48 @@ def runtime(work, isolation, request):
                 leftovers.kill(pid, signal.SIGKILL)
         leftovers.remove_cgroups(mark)
         leftovers.reap()
+
+
+class Shared:
+    """A running container for several tests of a module, where making one each would be most of the
+    time: of tests that leave it as they found it. One that has ended is made anew."""
+
+    def __init__(self, runtime, template):
+        self.runtime, self.template = runtime, template
+        self.made = {}
+
+    def bundle(self, name) -> Bundle:
+        path = self.runtime.work / name
+        path.mkdir(mode=0o755)
+        return Bundle(path, self.template)
+
+    def container(self, name, prepare, runtime):
+        """runtime: the test's own, for which this container is there already."""
+        c = self.made.get(name)
+        if c and c.status != "running":
+            c.delete(force=True)
+            c.bundle.path.rename(c.bundle.path.with_name(f"{c.id}-ended"))
+            c = None
+        if not c:
+            c = self.runtime.start(prepare(self.bundle(name)))
+            self.made[name] = c
+        runtime.leftovers.rebase()
+        return c
+
+
+@pytest.fixture(scope="module")
+def shared(session_dir, template, isolation):
+    path = session_dir / f"m{next(SERIAL)}"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    mark = f"{PREFIX}{os.getpid()}-{path.name}"
+    snapshot = leftovers.Snapshot(path / "root", mark, isolation)
+    runtime = Runtime(binary_under_test(), path, isolation, mark, snapshot)
+    yield Shared(runtime, template)
+    runtime.close()
+    snapshot.assert_none()
+    leftovers.unmount_below(path)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

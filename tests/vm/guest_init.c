@@ -11,6 +11,9 @@
  *   raw HEX       these bytes instead of an answer
  *   flood         empty EXIT frames to a client that has gone, for ever
  *   deaf          reads nothing any more
+ *   gone          answered with how many clients have gone, by vmwp's word
+ *
+ * hcs.hello=TEXT on the kernel's command line is said in place of HELLO's usual body, after a type.
  */
 #include <endian.h>
 #include <errno.h>
@@ -31,6 +34,7 @@ enum { HELLO = 1, REQUEST, RESPONSE, EXIT, EVENT, GONE, END, DATA = 16, END_OF_D
 static int port;
 static uint8_t body[(8 << 20) + 1];
 static char answer[ANSWER_MAX];
+static int gone;
 
 static void put(const void *data, size_t len)
 {
@@ -139,6 +143,9 @@ static void handle(uint32_t client, uint32_t number, char *text, size_t len)
 		send_frame(RESPONSE, client, number, "{}", 2);
 		for (;;)
 			send_frame(EVENT, client, 0, "{}", 2);
+	} else if (strcmp(text, "gone") == 0) {
+		len = (size_t)snprintf(answer, sizeof(answer), "%d gone", gone);
+		send_frame(RESPONSE, client, number, answer, len);
 	} else if (strcmp(text, "deaf") == 0) {
 		send_frame(RESPONSE, client, number, "{}", 2);
 		for (;;)
@@ -163,9 +170,31 @@ static void echo_stream(uint32_t type, uint32_t client, size_t len)
 	send_frame(WINDOW, client, 0, &grant, sizeof(grant));
 }
 
+/* hcs.hello=1:{…}; no spaces in it, and ~ for what ends a parameter's quotes. */
+static void say_hello(void)
+{
+	static const char usual[] = "{\"protocol\":1,\"minimum\":1,\"kernel\":\"test\"}";
+	static char line[4096];
+	FILE *file = fopen("/proc/cmdline", "re");
+	char *text, *end;
+	unsigned long type;
+
+	text = file && fgets(line, sizeof(line), file) ? strstr(line, "hcs.hello=") : NULL;
+	if (!text) {
+		send_frame(HELLO, 0, 0, usual, sizeof(usual) - 1);
+		return;
+	}
+	type = strtoul(text + strlen("hcs.hello="), &end, 10);
+	text = end + 1;
+	text[strcspn(text, " \n")] = '\0';
+	for (char *p = text; *p; p++)
+		if (*p == '~')
+			*p = '"';
+	send_frame((uint32_t)type, 0, 0, text, strlen(text));
+}
+
 int main(void)
 {
-	static const char hello[] = "{\"protocol\":1,\"minimum\":1,\"kernel\":\"test\"}";
 	uint32_t header[4];
 
 	mount_on("proc", "proc", "/proc", 0);
@@ -175,7 +204,7 @@ int main(void)
 	port = open("/dev/vport0p1", O_RDWR | O_CLOEXEC);
 	if (port < 0)
 		return 1;
-	send_frame(HELLO, 0, 0, hello, sizeof(hello) - 1);
+	say_hello();
 	for (;;) {
 		uint32_t type, size;
 
@@ -188,6 +217,8 @@ int main(void)
 		body[size] = '\0';
 		if (type == REQUEST)
 			handle(le32toh(header[2]), le32toh(header[3]), (char *)body, size);
+		else if (type == GONE)
+			gone++;
 		else if (type == DATA || type == END_OF_DATA)
 			echo_stream(type, le32toh(header[2]), size);
 	}

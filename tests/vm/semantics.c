@@ -187,8 +187,8 @@ static void attributes(void)
 	    or_errno(getxattr("f", "security.capability", value, sizeof(value))));
 	say("trusted xattr", or_errno(setxattr("f", "trusted.a", "value", 5, 0)));
 	say("acl", or_errno(getxattr("f", "system.posix_acl_access", value, sizeof(value))));
-	say("times", or_errno(utimensat(AT_FDCWD, "f",
-					(struct timespec[]){ { 1, 2 }, { 3, 4 } }, 0)));
+	say("times",
+	    or_errno(utimensat(AT_FDCWD, "f", (struct timespec[]){ { 1, 2 }, { 3, 4 } }, 0)));
 	{
 		struct stat st = { 0 };
 
@@ -198,9 +198,9 @@ static void attributes(void)
 	}
 	say("symlink", or_errno(symlink("f", "l")));
 	say("symlink's owner", or_errno(lchown("l", 7, 8)));
-	say("symlink's times", or_errno(utimensat(AT_FDCWD, "l",
-						  (struct timespec[]){ { 1, 2 }, { 3, 4 } },
-						  AT_SYMLINK_NOFOLLOW)));
+	say("symlink's times",
+	    or_errno(utimensat(AT_FDCWD, "l", (struct timespec[]){ { 1, 2 }, { 3, 4 } },
+			       AT_SYMLINK_NOFOLLOW)));
 	say("readlink", or_errno(readlink("l", value, sizeof(value))));
 	(void)unlink("l");
 	(void)unlink("f");
@@ -247,7 +247,8 @@ static void names(void)
 	say("rmdir of a full directory", or_errno(rmdir("many")));
 	dir = opendir("many");
 	for (struct dirent *e; (e = readdir(dir));)
-		if (e->d_name[0] != '.' && e->d_type == DT_REG && unlinkat(dirfd(dir), e->d_name, 0) == 0)
+		if (e->d_name[0] != '.' && e->d_type == DT_REG &&
+		    unlinkat(dirfd(dir), e->d_name, 0) == 0)
 			n++;
 	(void)closedir(dir);
 	say("unlinked while reading", n);
@@ -257,7 +258,8 @@ static void names(void)
 static void kinds(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "socket" };
-	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0), r, w;
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0), r,
+	    w;
 	struct stat st = { 0 };
 	char c;
 
@@ -331,7 +333,8 @@ static void contents(void)
 	    or_errno(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 16)));
 	say("fsync", or_errno(fsync(fd)));
 	other = open("copy", O_CREAT | O_RDWR, 0600);
-	say("copy_file_range", or_errno(copy_file_range(fd, &(off_t){ 3 << 20 }, other, NULL, 1, 0)));
+	say("copy_file_range",
+	    or_errno(copy_file_range(fd, &(off_t){ 3 << 20 }, other, NULL, 1, 0)));
 	say("copied", pread(other, buf, 1, 0) == 1 ? buf[0] : -errno);
 	(void)close(other);
 	(void)close(fd);

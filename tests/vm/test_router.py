@@ -61,9 +61,51 @@ def test_answers_find_their_clients(vm):
     clients = [vm.connect() for _ in range(20)]
     for i, client in enumerate(clients):
         client.hello()
-        client.send(REQUEST, i + 1000, b"echo %d" % i)
+        client.send(REQUEST, i + 1000, b"echo to %d" % i)
     for i, client in reversed(list(enumerate(clients))):
-        assert client.expect(RESPONSE) == (i + 1000, b"%d" % i)
+        assert client.expect(RESPONSE) == (i + 1000, b"to %d" % i)
+
+
+def test_agent_hears_of_clients_that_go(vm, client):
+    known, unknown = vm.connect(), vm.connect()
+    known.hello()
+    unknown.hello()
+    known.ask("echo hello")
+    known.close()
+    unknown.close()  # has asked nothing: the agent need not know
+    deadline = time.monotonic() + 5
+    while client.ask("gone") == b"0 gone" and time.monotonic() < deadline:
+        pass
+    assert client.ask("gone") == b"1 gone"
+
+
+@pytest.mark.parametrize("hello,protocol", [
+    ("1:{~protocol~:1,~minimum~:1,~kernel~:~k~}", 1),
+    ("1:{~protocol~:7,~minimum~:1,~kernel~:~k~,~new~:[]}", 1),
+])
+def test_version_that_both_speak(make_vm, hello, protocol):
+    vm = make_vm(kernel_parameters="hcs.hello=" + hello)
+    vm.ready()
+    assert vm.connect().hello() == {"protocol": protocol, "minimum": 1, "kernel": "k",
+                                    "monitor": "qemu", "accelerator": "tcg"}
+
+
+@pytest.mark.parametrize("hello,said", [
+    ("1:{~protocol~:3,~minimum~:2,~kernel~:~k~}",
+     "the guest's agent speaks protocol 2 and up, vmwp 1 at most"),
+    ("1:{~protocol~:1,~minimum~:2,~kernel~:~k~}", "its HELLO is none"),
+    ("1:{~protocol~:1,~minimum~:0,~kernel~:~k~}", "its HELLO is none"),
+    ("1:{~protocol~:~1~,~minimum~:1,~kernel~:~k~}", "its HELLO is none"),
+    ("1:{~protocol~:1,~minimum~:1}", "its HELLO is none"),
+    ("1:[]", "its HELLO is none"),
+    ("1:{}}", "its HELLO is none"),
+    ("3:{}", "it did not begin with HELLO"),
+    ("16:{}", "it did not begin with HELLO"),
+])
+def test_agent_that_does_not_introduce_itself(make_vm, hello, said):
+    vm = make_vm(kernel_parameters="hcs.hello=" + hello)
+    vm.ready()
+    assert said in vm.connect().end_reason()
 
 
 def test_large_request_and_answer(client):

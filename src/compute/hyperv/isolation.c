@@ -155,14 +155,15 @@ static int send_signal(const struct stored *s, int sig, bool all, struct error *
 	json_t *op;
 	int r;
 
+	/* With it all of its processes have gone. */
 	if (pidfd < 0)
-		return stopped(s, err);
+		return all ? 0 : stopped(s, err);
 	/* What is to end does not depend on the guest's good will: without vmproc the agent kills
 	 * the container, and without its owner the VM is gone. */
 	if (sig == SIGKILL) {
 		r = pidfd_kill(pidfd, sig);
 		if (r == -ESRCH)
-			return stopped(s, err);
+			return all ? 0 : stopped(s, err);
 		return r < 0 ? error_sys(err, -r, "signal container \"%s\"", c->id) : 0;
 	}
 	op = hyperv_op("signal", s);

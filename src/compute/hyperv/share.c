@@ -18,6 +18,7 @@
 #include "container/overlay.h"
 #include "container/root_propagation.h"
 #include "container/rootfs.h"
+#include "container/scratch_file.h"
 #include "container/sync.h"
 #include "vm/settings.h"
 
@@ -125,7 +126,10 @@ static int open_root(const struct share *share, struct error *err)
 	rootfs_init(&fs);
 	fs.spec = share->spec;
 	fs.bundle = share->bundle;
-	r = overlay_mount(&fs, err);
+	r = scratch_file_open(share->spec, share->bundle, &fs.scratch_fd, err);
+	if (r == 0)
+		r = overlay_mount(&fs, err);
+	rootfs_done(&fs);
 	if (r < 0)
 		return r;
 	fd = mount_fd_clone(r, "", false);

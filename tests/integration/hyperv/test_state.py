@@ -69,10 +69,11 @@ def test_features_tell_what_could_be_used(runtime):
     assert '"tcg"' in text or '"kvm"' in text
 
 
-def test_emulation_is_said_once(runtime, bundle):
+def test_emulation_is_said_once(runtime, bundle, work):
     """A machine without usable KVM says so, not with every container; and `state` says it always."""
-    first = runtime("run", "-d", "-b", written(bundle()), runtime.new_id())
-    second = runtime("run", "-d", "-b", written(bundle()), runtime.new_id())
+    env = configured(work, {})
+    first = runtime("run", "-d", "-b", written(bundle()), runtime.new_id(), env=env)
+    second = runtime("run", "-d", "-b", written(bundle()), runtime.new_id(), env=env)
     emulated = machine_of(runtime("state", runtime.ids()[0]).json)["accelerator"] == "tcg"
     assert (["emulation" in r.err for r in (first, second)] == [emulated, False]), (first, second)
 

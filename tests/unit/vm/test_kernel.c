@@ -138,7 +138,7 @@ static void other_files_are_named(void **state)
 		const char *start, *name;
 	} files[] = {
 		{ "070701", "cpio archive" }, { "!<arch>\n", "Debian package" },
-		{ "\x1f\x8b", "gzip" },	      { "#!/bin/sh\n", "script" },
+		{ "\x1f\x8b", "gzip" },       { "#!/bin/sh\n", "script" },
 		{ "plain", "unknown kind" },
 	};
 

@@ -35,9 +35,10 @@ static const char dep[] =
 	"kernel/fs/overlayfs/overlay.ko:\n";
 static const char builtin[] = "kernel/fs/ext4/ext4.ko\n";
 
-static const char order[] = "virtio_ring.ko\nvirtio.ko\nvirtio_mmio.ko\nvirtio_console.ko\nfuse.ko\n"
-			    "virtiofs.ko\noverlay.ko\nvirtio_blk.ko\nfailover.ko\nvirtio_net.ko\n"
-			    "-virtio-rng.ko\n";
+static const char order[] =
+	"virtio_ring.ko\nvirtio.ko\nvirtio_mmio.ko\nvirtio_console.ko\nfuse.ko\n"
+	"virtiofs.ko\noverlay.ko\nvirtio_blk.ko\nfailover.ko\nvirtio_net.ko\n"
+	"-virtio-rng.ko\n";
 
 struct scene {
 	char root[32];
@@ -98,9 +99,9 @@ static int setup(void **state)
 	put(path, builtin);
 	for (const char *line = dep; *line; line = strchr(line, '\n') + 1)
 		put_module(s, line, strcspn(line, ":"));
-	s->m = (struct kernel_modules){
-		.kernel_path = s->kernel, .initramfs = s->initramfs, .cache = s->cache
-	};
+	s->m = (struct kernel_modules){ .kernel_path = s->kernel,
+					.initramfs = s->initramfs,
+					.cache = s->cache };
 	*state = s;
 	return 0;
 }
@@ -279,8 +280,8 @@ static void nothing_else_of_the_host_gets_in(void **state)
 	assert_int_equal(unlink(path), 0);
 	put(path, "fuse");
 	(void)snprintf(path, sizeof(path), "%s/modules.dep", s->modules);
-	(void)snprintf(text, sizeof(text), "%s%s", "x/virtio-rng.ko: ../../../../../../etc/passwd\n",
-		       dep);
+	(void)snprintf(text, sizeof(text), "%s%s",
+		       "x/virtio-rng.ko: ../../../../../../etc/passwd\n", dep);
 	put(path, text);
 	refused(s, ENOENT, "../etc/passwd");
 }
@@ -309,7 +310,8 @@ static void a_module_gets_its_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(modules_come_behind_what_they_need, setup, teardown),
+		cmocka_unit_test_setup_teardown(modules_come_behind_what_they_need, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(it_is_made_once_for_what_it_is_made_of, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_cache_does_not_grow_for_ever, setup, teardown),
