@@ -179,6 +179,7 @@ def test_sysctl_of_the_network(runtime, connected):
 
 def test_namespace_is_as_before_when_it_is_gone(runtime, connected, network):
     """Taps and redirects go; what the caller made stays, and serves the next container."""
+    until(lambda: "tentative" not in network.ip("addr", "show", "eth0"))
     before = (network.links(), network.ip("addr", "show", "eth0"), network.ip("route"))
     for _ in range(2):
         c = runtime.start(connected.sh("echo up; sleep 1000"))
@@ -187,6 +188,21 @@ def test_namespace_is_as_before_when_it_is_gone(runtime, connected, network):
         assert (network.links(), network.ip("addr", "show", "eth0"), network.ip("route")) == before
         filters = host("nsenter", f"--net={network.inner}", "tc", "filter", "show", "dev", "eth0", "ingress")
         assert filters == ""
+    runtime.leftovers.assert_none()
+
+
+def test_removing_an_old_container_leaves_the_new_ones_network(runtime, connected, network):
+    """A restart in the same namespace, where the old one is removed late."""
+    old = runtime.start(connected)
+    old.kill("KILL")
+    old.wait_stopped()
+    new = runtime.start(connected)
+    old.delete()
+    assert len(network.links()) > 2, "lo, eth0 and the tap"
+    filters = host("nsenter", f"--net={network.inner}", "tc", "filter", "show", "dev", "eth0", "ingress")
+    assert filters != ""
+    new.delete(force=True)
+    assert network.links() == ["lo", "eth0"]
     runtime.leftovers.assert_none()
 
 
