@@ -386,6 +386,16 @@ int creating_end(const struct compute_host *host, struct stored *s, const struct
 	return store_remove(host, s->container.id, s->dir_fd, err);
 }
 
+/* A VM that broke down looks like a killed container otherwise. */
+static void tell_reason(const struct creating *c)
+{
+	_cleanup_free_ char *reason = store_reason(&c->s), *text = NULL;
+
+	if (reason && *reason && c->host->warn &&
+	    asprintf(&text, "container \"%s\": its VM ended: %s", c->create->id, reason) >= 0)
+		c->host->warn(text, c->host->warn_data);
+}
+
 int creating_follow(struct creating *c, struct session *session, int *ret_status, struct error *err)
 {
 	_cleanup_close_ int master = -1;
@@ -395,6 +405,8 @@ int creating_follow(struct creating *c, struct session *session, int *ret_status
 	if (r == 0)
 		r = session_run(session, c->s.container.pid, c->pidfd, master, ret_status, err);
 	session_done(session);
+	if (r == 0 && c->s.isolation == ISOLATION_HYPERV)
+		tell_reason(c);
 	return r;
 }
 

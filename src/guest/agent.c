@@ -172,6 +172,7 @@ static int fail_unanswered(struct agent *agent, struct worker *w, int code, int 
 	if (w->makes_process && p->state != PROCESS_NONE) {
 		if (p->init && !w->cleanup)
 			w->cleanup = strdup(p->id);
+		process_kill(p);
 		process_done(p);
 	}
 	w->answered = true;

@@ -17,7 +17,6 @@
 #define AGENT_RUN "/run/hcs"
 #define AGENT_STATE AGENT_RUN "/state"
 #define AGENT_BUNDLES AGENT_RUN "/bundle"
-#define AGENT_SCRATCHES AGENT_RUN "/scratch"
 #define AGENT_TEMP AGENT_RUN "/tmp"
 
 #define CLIENTS_MAX 256

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "guest/agent.h"
+#include "wire/message.h"
 
 #define SERIAL_MAX 20 /* of a virtio disk */
 
@@ -50,16 +52,28 @@ static int mount_scratch(const struct request *request, struct error *err)
 	r = find_disk(serial, disk, err);
 	if (r < 0)
 		return r;
-	if (asprintf(&path, AGENT_SCRATCHES "/%s", request->id) < 0)
+	if (asprintf(&path, GUEST_SCRATCH "/%s", request->id) < 0)
 		return error_oom(err);
-	(void)mkdir(AGENT_SCRATCHES, 0700);
+	(void)mkdir(GUEST_SCRATCH, 0700);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "make %s", path);
-	/* The host's file has been a guest's before: nothing in it is to be trusted as a device or
-	 * a program with rights of its own outside of the container's root. */
 	if (mount(disk, path, "ext4", MS_NOATIME, NULL) < 0)
 		return error_sys(err, errno, "mount the scratch disk \"%s\"", serial);
 	return 0;
+}
+
+int bundle_lock(const char *id)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (asprintf(&path, AGENT_BUNDLES "/%s", id) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink ? TAKE_FD(fd) : -ESTALE;
 }
 
 void bundle_remove(const char *id)
@@ -71,7 +85,7 @@ void bundle_remove(const char *id)
 		(void)unlink(config);
 		(void)rmdir(dir);
 	}
-	if (asprintf(&scratch, AGENT_SCRATCHES "/%s", id) >= 0) {
+	if (asprintf(&scratch, GUEST_SCRATCH "/%s", id) >= 0) {
 		(void)umount2(scratch, MNT_DETACH);
 		(void)rmdir(scratch);
 	}

@@ -83,11 +83,10 @@ void client_gone(struct agent *agent, struct client *client)
 		worker_abandon(w);
 		cleaning |= w->cleanup != NULL;
 	}
+	process_kill(p);
 	/* An init that has ended too: its container is still there. */
 	if (p->init && p->state != PROCESS_NONE && !cleaning)
 		(void)client_start_internal(agent, &request_cleanup, p->id);
-	else if (p->pidfd >= 0)
-		(void)process_signal(p, SIGKILL, &(struct error){ 0 });
 	for (struct client **at = &agent->clients; *at; at = &(*at)->next)
 		if (*at == client) {
 			*at = client->next;
@@ -112,6 +111,14 @@ void client_process_exited(struct agent *agent, struct client *client, int code,
 		w->syncs = true;
 		client->process.syncing = true;
 	}
+}
+
+void client_container_removed(struct agent *agent, const char *id)
+{
+	for (struct client *c = agent->clients; c; c = c->next)
+		if (c->process.init && !strcmp(c->process.id, id) &&
+		    (c->process.state == PROCESS_EXITED || c->process.state == PROCESS_DONE))
+			c->process.init = false;
 }
 
 static void set_clock(json_t *value)

@@ -23,6 +23,9 @@ struct client *client_by_pid(struct agent *agent, pid_t pid);
 void client_process_exited(struct agent *agent, struct client *client, int code, int status);
 /* Sets the clock to "time" (nanoseconds since the epoch) of a message, if it has it. */
 void client_clock(struct agent *agent, json_t *message);
+/* The container of that id was removed: another may take its id now, and is not to be removed when
+ * the connections of this one end. */
+void client_container_removed(struct agent *agent, const char *id);
 /* Starts a worker that nobody waits for, for a container. */
 struct worker *client_start_internal(struct agent *agent, const struct request_op *op,
 				     const char *id);

@@ -39,6 +39,10 @@ static int run_system(struct error *err)
 {
 	int port = -1, r = system_set_up(err);
 
+	/* Without a console the kernel gives PID 1 none of the three. */
+	for (int fd = 0; r == 0 && fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			r = error_sys(err, errno, "open /dev/null");
 	if (r == 0)
 		r = system_open_port(PORT_TIMEOUT_MS, &port, err);
 	return r < 0 ? r : serve(port, true, err);

@@ -121,7 +121,7 @@ void process_exited(struct process *p, int code, int status)
 void process_poll(struct process *p, struct agent *agent)
 {
 	p->in_poll = p->out_poll[0] = p->out_poll[1] = -1;
-	if (p->state != PROCESS_RUNNING)
+	if (p->state != PROCESS_RUNNING || !p->answered)
 		return;
 	/* A pipe says by POLLERR that nobody reads it any more. A terminal says POLLHUP for as long
 	 * as nobody has it open, which is not for us to hear. */
@@ -136,7 +136,7 @@ int process_step(struct process *p, struct agent *agent)
 	short in = agent_polled(agent, p->in_poll);
 	int r = 0;
 
-	if (p->state != PROCESS_RUNNING)
+	if (p->state != PROCESS_RUNNING || !p->answered)
 		return 0;
 	if (in & POLLERR)
 		stream_sink_stop(&p->in);
@@ -156,7 +156,7 @@ int process_finish(struct process *p, struct agent *agent, uint32_t client)
 	char text[64];
 	int r, n;
 
-	if (p->state != PROCESS_EXITED)
+	if (p->state != PROCESS_EXITED || !p->answered)
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		r = stream_source_drain(&p->out[i], &agent->link);
@@ -198,6 +198,12 @@ int process_frame(struct process *p, struct agent *agent, const struct frame *fr
 	}
 	memcpy(&grant, body, sizeof(grant));
 	return stream_source_grant(out, le32toh(grant));
+}
+
+void process_kill(struct process *p)
+{
+	if (p->pidfd >= 0)
+		(void)pidfd_kill(p->pidfd, SIGKILL);
 }
 
 int process_signal(struct process *p, int sig, struct error *err)

@@ -16,6 +16,7 @@ struct process {
 	enum process_state state;
 	bool init;     /* of a container; else exec's */
 	bool terminal; /* its master is the stream 0 and 1 */
+	bool answered; /* the request that made it: streams and EXIT come after */
 	bool syncing;  /* EXIT waits for what it wrote to be on disk */
 	char *id;      /* owned; the container's */
 	pid_t pid;
@@ -45,6 +46,8 @@ int process_finish(struct process *p, struct agent *agent, uint32_t client);
 /* A frame of its streams. -EPROTO where the client breaks the protocol. */
 int process_frame(struct process *p, struct agent *agent, const struct frame *frame,
 		  const uint8_t *body);
+/* SIGKILL, if it is there. */
+void process_kill(struct process *p);
 int process_signal(struct process *p, int sig, struct error *err);
 int process_resize(struct process *p, unsigned width, unsigned height, struct error *err);
 /* Closes the terminal, whose processes get SIGHUP. */

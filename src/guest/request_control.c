@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands on a container that is there. */
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -55,16 +56,21 @@ int request_update(struct request *request, json_t **ret_result, struct error *e
 	return compute_update(&request->host, request->id, resources, NULL, NULL, err);
 }
 
+/* By a command, and by the agent when the connection ends, perhaps at once: the second waits, and finds
+ * nothing that is not of the next container of that id. */
 int request_delete(struct request *request, json_t **ret_result, struct error *err)
 {
+	_cleanup_close_ int lock = -1;
 	int r;
 
 	(void)ret_result;
+	lock = bundle_lock(request->id);
+	if (lock == -ESTALE)
+		return 0;
 	r = compute_delete(&request->host, request->id, true, err);
-	if (r < 0)
-		return r;
-	bundle_remove(request->id);
-	return 0;
+	if (r == 0 && lock >= 0)
+		bundle_remove(request->id);
+	return r;
 }
 
 static int sync_all(struct request *request, json_t **ret_result, struct error *err)

@@ -79,7 +79,9 @@ static int mount_all(struct error *err)
 	return 0;
 }
 
-/* "cpu memory" → "+cpu +memory" */
+/* For containers' cgroups. The root one is exempt from the rule that a cgroup with processes has none
+ * to give (cgroup-v2, "No Internal Process Constraint"), so the agent stays in it: moving costs 40 ms
+ * of grace periods. */
 static int enable_controllers(struct error *err)
 {
 	_cleanup_free_ char *names = NULL;
@@ -98,19 +100,6 @@ static int enable_controllers(struct error *err)
 					 (size_t)n);
 	}
 	return 0;
-}
-
-/* The root has no process but the kernel's: then it has limits to give to its children. */
-static int make_cgroups(struct error *err)
-{
-	int r;
-
-	if (mkdir(CGROUPS "/agent", 0755) < 0)
-		return error_sys(err, errno, "make the agent's cgroup");
-	r = file_write(AT_FDCWD, CGROUPS "/agent/cgroup.procs", "0", 1);
-	if (r < 0)
-		return error_sys(err, -r, "enter the agent's cgroup");
-	return enable_controllers(err);
 }
 
 static void set_limits(void)
@@ -150,7 +139,7 @@ int system_set_up(struct error *err)
 	if (r == 0)
 		r = mount_all(err);
 	if (r == 0)
-		r = make_cgroups(err);
+		r = enable_controllers(err);
 	(void)umask(022);
 	if (r == 0)
 		set_limits();

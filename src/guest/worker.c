@@ -16,6 +16,7 @@
 
 #define ROOM_MAX (sizeof(struct worker_header) + WIRE_RESPONSE_MAX)
 #define READ_SIZE 4096
+#define RESULT "{\"result\"" /* how an answer begins that is no error */
 /* What a container under Docker or systemd finds; the agent itself has more. */
 #define CONTAINER_NOFILE 1024
 
@@ -130,7 +131,8 @@ int worker_start(struct agent *agent, struct client *client, uint32_t number,
 
 	if (!w)
 		return error_oom(err);
-	if (agent->workers_len >= WORKERS_MAX) {
+	/* What cleans up is not to be kept from it. */
+	if (client && agent->workers_len >= WORKERS_MAX) {
 		free(w);
 		return error_set(err, EAGAIN, "more than %d requests at once", WORKERS_MAX);
 	}
@@ -151,6 +153,8 @@ int worker_start(struct agent *agent, struct client *client, uint32_t number,
 	w->number = number;
 	w->makes_process = request->op->makes_process;
 	w->starts = request->op->run == request_start;
+	if (request->op->run == request_delete)
+		w->deletes = strdup(request->id);
 	w->fd = w->poll = -1;
 	w->next = agent->workers;
 	agent->workers = w;
@@ -225,6 +229,18 @@ static void report_failure(const uint8_t *body, size_t size)
 	json_decref(result);
 }
 
+static void mark_answered(struct worker *w)
+{
+	struct process *p = &w->client->process;
+
+	w->answered = true;
+	if (w->makes_process)
+		p->answered = true;
+	/* create or exec that failed: the connection may try again. */
+	if (w->makes_process && p->state == PROCESS_STARTING)
+		process_done(p);
+}
+
 /* One whole message. 1: taken; 0: none, or no room for it; or -errno. */
 static int deliver(struct worker *w, struct agent *agent)
 {
@@ -244,15 +260,17 @@ static int deliver(struct worker *w, struct agent *agent)
 	} else if (w->syncs) {
 		/* Nobody has asked for it. */
 	} else if (w->client) {
+		bool done = header.size > strlen(RESULT) && !memcmp(body, RESULT, strlen(RESULT));
+
 		if (!agent_has_room(agent, header.size))
 			return 0;
 		r = wire_link_send(&agent->link,
 				   header.type == WORKER_EVENT ? WIRE_EVENT : WIRE_RESPONSE,
 				   w->client->number, w->number, body, header.size);
-		w->answered |= header.type == WORKER_ANSWER;
-		/* create or exec that failed: the connection may try again. */
-		if (w->answered && w->makes_process && w->client->process.state == PROCESS_STARTING)
-			process_done(&w->client->process);
+		if (header.type == WORKER_ANSWER)
+			mark_answered(w);
+		if (w->deletes && done)
+			client_container_removed(agent, w->deletes);
 	} else if (header.type == WORKER_ANSWER) {
 		report_failure(body, header.size);
 	}
@@ -298,6 +316,7 @@ void worker_free(struct worker *w)
 {
 	(void)close_fd(w->channel);
 	(void)close_fd(w->fd);
+	free(w->deletes);
 	free(w->cleanup);
 	free(w->data);
 	free(w);

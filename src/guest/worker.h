@@ -18,6 +18,7 @@ struct worker {
 	bool syncs;            /* what an init wrote, before its EXIT */
 	bool starts;           /* a container, whose EXIT comes after the answer */
 	bool answered, ended;
+	char *deletes; /* owned: id of the container that it removes */
 	char *cleanup; /* owned: id of a container to be removed when this worker has ended */
 	uint8_t *data; /* owned: what came from it and is not delivered yet */
 	size_t len, room;

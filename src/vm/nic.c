@@ -198,7 +198,15 @@ static int remove_tap(struct netlink *nl, int index, const char *name, struct er
 	return r < 0 && r != -ENODEV ? error_sys(err, -r, "remove %s", name) : 0;
 }
 
-int nic_detach(int netns_fd, struct error *err)
+static bool has_tap(const struct present *present)
+{
+	for (size_t i = 0; i < present->len; i++)
+		if (nic_tap_is(present->items[i].name))
+			return true;
+	return false;
+}
+
+static int detach(int netns_fd, bool unless_taken, struct error *err)
 {
 	_cleanup_netlink_ struct netlink nl = NETLINK_INIT;
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
@@ -211,6 +219,8 @@ int nic_detach(int netns_fd, struct error *err)
 		     &present);
 	if (r < 0)
 		first = error_sys(err, -r, "read the network interfaces");
+	if (r == 0 && unless_taken && has_tap(&present))
+		present.len = 0;
 	for (size_t i = 0; r == 0 && i < present.len; i++) {
 		_cleanup_error_ struct error cause = ERROR_INIT;
 		const int index = present.items[i].index;
@@ -225,6 +235,16 @@ int nic_detach(int netns_fd, struct error *err)
 	}
 	free(present.items);
 	return first;
+}
+
+int nic_detach(int netns_fd, struct error *err)
+{
+	return detach(netns_fd, false, err);
+}
+
+int nic_give_back(int netns_fd, struct error *err)
+{
+	return detach(netns_fd, true, err);
 }
 
 void nic_plan_done(struct nic_plan *plan)

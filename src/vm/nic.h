@@ -42,4 +42,7 @@ int nic_attach(int netns_fd, struct nic_plan *ret, struct error *err);
 /* Takes taps and redirects away again (a create that failed; the namespace outlives the VM). What is
  * not there is no error. */
 int nic_detach(int netns_fd, struct error *err);
+/* The same for a VM that has ended, whose taps went with it: where one is left another VM has the
+ * namespace by now, and nothing is touched. */
+int nic_give_back(int netns_fd, struct error *err);
 void nic_plan_done(struct nic_plan *plan);

@@ -16,6 +16,8 @@
 
 /* While requests are sent the link takes configurations; then small frames and the streams' data. */
 #define RUNNING_OUT_LIMIT (256 << 10)
+/* From BEGIN to the program of an exec. */
+#define EXEC_TIMEOUT_MS 60000
 
 static int broken(struct error *err, const char *what)
 {
@@ -362,14 +364,26 @@ static int handle_slots(struct vmproc *p, const struct pollfd *fds, struct error
 	return 0;
 }
 
+/* Of an exec, whose guest has been at a container's mercy before: its command does not wait for ever.
+ * A container's hooks may take their time, and what creates one for delete --force ends. */
+static bool is_begun(const struct vmproc *p)
+{
+	return !p->exec || p->phase >= PHASE_READY;
+}
+
 int loop_run(struct vmproc *p, struct error *err)
 {
+	int64_t deadline = clock_ms() + EXEC_TIMEOUT_MS;
+
 	while (p->end == END_NOT) {
+		int64_t left = is_begun(p) ? -1 : deadline - clock_ms();
 		struct pollfd fds[SLOTS];
 		int r;
 
+		if (left < 0 && !is_begun(p))
+			return error_set(err, ETIMEDOUT, "its agent does not answer");
 		fill_slots(p, fds);
-		if (poll(fds, SLOTS, -1) < 0) {
+		if (poll(fds, SLOTS, (int)left) < 0) {
 			if (errno == EINTR)
 				continue;
 			return error_sys(err, errno, "poll");

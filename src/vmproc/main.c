@@ -129,7 +129,8 @@ static _Noreturn void lost(struct vmproc *p, struct error *err)
 		(void)error_set(err, ECONNRESET, "%s", how);
 	}
 	write_reason(p, error_text(err));
-	(void)error_wrap(err, -1, "the utility VM ended");
+	(void)error_wrap(err, -1,
+			 err->code == ETIMEDOUT ? "the utility VM" : "the utility VM ended");
 	sync_send_error(p->sync >= 0 ? p->sync : p->starter, err);
 	signals_die(SIGKILL);
 }

@@ -9,12 +9,19 @@
  * its EXIT go over the connection; when the connection ends (GONE), the process is killed (a
  * container's init: the container).
  *
+ * Any request may have "time", nanoseconds since the epoch: the guest's clock is set to it if it is
+ * a millisecond off. Any result may have "warnings", an array of texts for the user. Integers beyond
+ * int64 are written as base/json_tree.h has it. A connection may have 16 requests under way; they are done
+ * at once and not one after the other, so what depends on another waits for its answer. The answer to
+ * create or exec comes before the first byte of output, that to start before EXIT.
+ *
  * op       fields                                         result
  * network  see vm/nic.h: "links", "routes", "neighbors",  {}
  *          once, before the first create
  * create   "id", "config" (OCI configuration, as object), {"pid"} of init in the guest; waits for
- *          "scratch" (serial of a disk, optional)         start
- * start    "id"                                           {}: the program runs
+ *          "scratch" (serial of a disk with ext4,         start
+ *          optional: mounted at GUEST_SCRATCH/id)
+ * start    "id"                                           {}: the program runs, or has ended
  * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
  *          "cgroup" (optional), "ignore_paused" (bool)
  * signal   "signal", and "id" with "all" (bool); without  {}
@@ -27,13 +34,15 @@
  * resume   "id"                                           {}
  * update   "id", "resources" (OCI resources object)       {}
  * pids     "id"                                           {"pids": [n, …]} in the guest
- * processes "id"                                          {"processes": [{"pid": n, FILE: text}]}:
- *          what /proc/PID has of each (stat, status, cmdline, …), and {"system": {FILE: text}}
- *          (uptime, stat, meminfo, …)
+ * processes "id", "after" (a pid, optional)               {"processes": [{"pid": n, FILE: text}],
+ *          what /proc/PID has of each (stat, status,      "system": {FILE: text}, "more": bool}
+ *          cmdline, comm, statm, wchan, cgroup), and /proc (uptime, stat, meminfo, loadavg, version,
+ *          sys/kernel/pid_max, sys/kernel/osrelease). By pid; with "more" there are others after the
+ *          last. Text is base64, cut at 16 KiB
  * stats    "id"                                           {"stats": see wire/stats.h}
  * watch    "id"                                           {}, then EVENT {"event": "oom", "count":
- *          n} at each OOM kill
- * delete   "id"                                           {}: nothing of it is left in the guest
+ *          n} at each OOM kill, n from 1 on
+ * delete   "id": ends it first if it runs                 {}: nothing of it is left in the guest
  *
  * In the guest the bundle's share is mounted at GUEST_SHARE; that of a container is the directory
  * of its id there: "rootfs", and "mounts/N" for each bind source (N: its index in mounts).
@@ -48,6 +57,7 @@
 #define GUEST_NETNS "/run/hcs/netns" /* the VM's network namespace, for configurations */
 /* The namespaces that the containers of one VM share, kept by the agent: net, ipc, uts, pid. */
 #define GUEST_POD "/run/hcs/pod"
+#define GUEST_SCRATCH "/run/hcs/scratch"
 
 /* Longest text of an error that is taken from the guest. */
 #define MESSAGE_TEXT_MAX 4096

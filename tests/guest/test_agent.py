@@ -235,6 +235,19 @@ def test_gone_ends_the_container(guest):
     fresh.call("create", id=c.id, config=guest.spec("true"))
 
 
+def test_an_id_used_again_is_not_the_old_connections(guest):
+    c = guest.run("true")
+    c.wait_exit()
+    other = guest.link.connect()
+    other.call("delete", id=c.id)
+    other.call("create", id=c.id, config=guest.spec("sleep", "1000"))
+    other.call("start", id=c.id)
+    c.gone()
+    last = guest.exec(c, "sleep", "0.2")
+    assert last.wait_exit() == {"code": 0}
+    assert other.exit is None and other.call("pids", id=c.id)["pids"]
+
+
 def test_gone_ends_an_exec_only(guest):
     c = guest.run("sleep", "1000")
     exec_ = guest.exec(c, "sleep", "1000")

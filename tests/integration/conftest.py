@@ -170,6 +170,48 @@ def runtime(work, isolation, request):
         leftovers.reap()
 
 
+class Shared:
+    """A running container for several tests of a module, where making one each would be most of the
+    time: of tests that leave it as they found it. One that has ended is made anew."""
+
+    def __init__(self, runtime, template):
+        self.runtime, self.template = runtime, template
+        self.made = {}
+
+    def bundle(self, name) -> Bundle:
+        path = self.runtime.work / name
+        path.mkdir(mode=0o755)
+        return Bundle(path, self.template)
+
+    def container(self, name, prepare, runtime):
+        """runtime: the test's own, for which this container is there already."""
+        c = self.made.get(name)
+        if c and c.status != "running":
+            c.delete(force=True)
+            c.bundle.path.rename(c.bundle.path.with_name(f"{c.id}-ended"))
+            c = None
+        if not c:
+            c = self.runtime.start(prepare(self.bundle(name)))
+            self.made[name] = c
+        runtime.leftovers.rebase()
+        return c
+
+
+@pytest.fixture(scope="module")
+def shared(session_dir, template, isolation):
+    path = session_dir / f"m{next(SERIAL)}"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    mark = f"{PREFIX}{os.getpid()}-{path.name}"
+    snapshot = leftovers.Snapshot(path / "root", mark, isolation)
+    runtime = Runtime(binary_under_test(), path, isolation, mark, snapshot)
+    yield Shared(runtime, template)
+    runtime.close()
+    snapshot.assert_none()
+    leftovers.unmount_below(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.fixture
 def bundle(work, template, runtime):
     """bundle() makes a bundle; several may be made in one test."""

@@ -466,11 +466,15 @@ def test_checkpoint_twice(runtime, bundle, images, work, criu):
 
 
 @pytest.mark.peer_lacks("layerFolders")
-def test_root_of_layers(runtime, bundle, images, work, template, criu):
+@pytest.mark.parametrize("scratch", ["directory", "file"])
+def test_root_of_layers(runtime, bundle, images, work, template, criu, scratch):
     b = bundle()
     shutil.rmtree(b.rootfs)
     del b.spec["root"]
-    (work / "scratch").mkdir()
+    if scratch == "directory":
+        (work / "scratch").mkdir()
+    else:
+        runtime("create-scratch", "--destpath", work / "scratch", "--sizeGB", 1)
     b.spec["windows"] = {"layerFolders": [str(template), str(work / "scratch")]}
     c = runtime.start(b.sh(f"echo kept >/kept; {COUNTER}"))
     c.until_output("^3\n")

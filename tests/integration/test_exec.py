@@ -10,11 +10,20 @@ import cgroupfs
 from runtime import until
 
 
-@pytest.fixture
-def container(runtime, bundle):
-    b = bundle()
+def prepare(b):
     b.process["env"].append("FROM_CONFIG=1")
-    return runtime.start(b)
+    return b
+
+
+@pytest.fixture
+def container(shared, runtime):
+    return shared.container("exec", prepare, runtime)
+
+
+@pytest.fixture
+def fresh(runtime, bundle):
+    """For tests that leave something running in it, or end it."""
+    return runtime.start(prepare(bundle()))
 
 
 def test_output_and_status(container):
@@ -140,21 +149,21 @@ def test_pid_file_and_detach(container, work):
     until(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
-def test_detached_process_dies_with_the_container(container, work):
-    container.exec("sleep", "1000", options=["-d"])
-    container.delete(force=True)
-    container.runtime.leftovers.assert_none()
+def test_detached_process_dies_with_the_container(fresh, work):
+    fresh.exec("sleep", "1000", options=["-d"])
+    fresh.delete(force=True)
+    fresh.runtime.leftovers.assert_none()
 
 
-def test_joins_the_containers_cgroups(container, work):
+def test_joins_the_containers_cgroups(fresh, work):
     """On the host as inside: what an exec costs is the container's, in a VM too."""
     script = "cat /proc/1/cgroup; echo; cat /proc/self/cgroup"
-    init, own = container.exec_sh(script).out.split("\n\n")
+    init, own = fresh.exec_sh(script).out.split("\n\n")
     assert init.split() == own.split()
     pid_file = work / "exec.pid"
-    container.exec("sleep", "1000", options=["-d", "--pid-file", pid_file])
+    fresh.exec("sleep", "1000", options=["-d", "--pid-file", pid_file])
     pid = int(pid_file.read_text())
-    assert cgroupfs.membership(pid) == cgroupfs.membership(container.pid)
+    assert cgroupfs.membership(pid) == cgroupfs.membership(fresh.pid)
 
 
 @pytest.mark.host_view("makes a cgroup on the host")
@@ -269,12 +278,12 @@ def test_exec_in_a_stopped_container(runtime, bundle):
 
 
 @pytest.mark.peer_lacks("its own words")
-def test_exec_in_a_paused_container(container):
-    container.pause()
-    container.runtime.fails("exec", container.id, "true",
-                            says=[container.id, "cannot exec in a paused container"])
-    container.resume()
-    assert container.exec("echo", "again").out == "again\n"
+def test_exec_in_a_paused_container(fresh):
+    fresh.pause()
+    fresh.runtime.fails("exec", fresh.id, "true",
+                            says=[fresh.id, "cannot exec in a paused container"])
+    fresh.resume()
+    assert fresh.exec("echo", "again").out == "again\n"
 
 
 def test_options_after_the_id_belong_to_the_command(container):
@@ -292,9 +301,9 @@ def test_signal_to_the_runtime_reaches_the_process(container):
 
 
 @pytest.mark.peer_lacks("runc waits for the pipe's last writer")
-def test_process_ends_when_its_background_children_do_not(container):
+def test_process_ends_when_its_background_children_do_not(fresh):
     """exec returns with the process it started, not when the pipe is closed by the last one."""
-    result = container.exec_sh("sleep 1000 & exit 4", check=False, timeout=5)
+    result = fresh.exec_sh("sleep 1000 & exit 4", check=False, timeout=5)
     assert result.rc == 4
 
 
@@ -304,13 +313,13 @@ def test_new_process_is_not_dumpable_by_the_container(runtime, bundle):
     assert c.exec("readlink", "/proc/self/exe").out == "/bin/busybox\n"
 
 
-def test_exec_leaves_nothing(container):
-    container.runtime.leftovers.rebase()
-    before = set(os.listdir(container.runtime.root / container.id))
-    container.exec("true")
-    container.exec("nosuchprogram", check=False)
-    until(lambda: set(os.listdir(container.runtime.root / container.id)) == before)
-    found = [f for f in container.runtime.leftovers.new() if f.startswith(("mount", "process"))]
+def test_exec_leaves_nothing(fresh):
+    fresh.runtime.leftovers.rebase()
+    before = set(os.listdir(fresh.runtime.root / fresh.id))
+    fresh.exec("true")
+    fresh.exec("nosuchprogram", check=False)
+    until(lambda: set(os.listdir(fresh.runtime.root / fresh.id)) == before)
+    found = [f for f in fresh.runtime.leftovers.new() if f.startswith(("mount", "process"))]
     assert not found
 
 

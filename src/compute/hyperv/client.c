@@ -13,6 +13,7 @@
 /* The agent answers at once; only a guest that is broken, or a machine that has nothing left for
  * it, takes so long. */
 #define ANSWER_TIMEOUT_MS 60000
+#define DRAINS_MAX 64
 
 int hyperv_connect(const struct stored *s, struct error *err)
 {
@@ -133,11 +134,16 @@ int hyperv_watch_drain(int fd, bool *ret_gone)
 {
 	char bytes[4096];
 	bool any = false;
-	ssize_t n;
+	ssize_t n = 0;
 
 	*ret_gone = false;
-	while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+	/* Bounded: a guest can send as fast as we read. */
+	for (int i = 0; i < DRAINS_MAX; i++) {
+		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
 		any = true;
+	}
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		*ret_gone = true;
 	return any ? 1 : 0;

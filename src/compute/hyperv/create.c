@@ -88,13 +88,35 @@ static const struct oci_resources *limits_of_host(struct vm_creation *cr)
 	return &cr->host_resources;
 }
 
+/* The network of the VM that is joined is its owner's, whose process on the host is in it too. */
+static int check_pod_netns(const struct vm_creation *cr, const struct oci_namespace *ns,
+			   struct error *err)
+{
+	struct stat wanted, owners;
+	char path[48];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)cr->pod.owner.container.pid);
+	if (stat(ns->path, &wanted) < 0)
+		return error_sys(err, errno, "linux.namespaces[%zu].path: %s", ns->index, ns->path);
+	if (stat(path, &owners) < 0)
+		return error_sys(err, errno, "%s", path);
+	if (wanted.st_dev == owners.st_dev && wanted.st_ino == owners.st_ino)
+		return 0;
+	return error_set(err, EINVAL,
+			 "linux.namespaces[%zu].path: %s: the containers of one VM share its "
+			 "network, which is that of \"%s\"",
+			 ns->index, ns->path, cr->pod.owner.container.id);
+}
+
 static int open_netns(struct vm_creation *cr, struct error *err)
 {
 	const struct oci_linux *l = cr->create->engine.spec->linux_;
 	const struct oci_namespace *ns = l ? &l->namespaces[OCI_NS_NETWORK] : NULL;
 
-	if (!ns || !ns->path || cr->pod.joined)
+	if (!ns || !ns->path)
 		return 0;
+	if (cr->pod.joined)
+		return check_pod_netns(cr, ns, err);
 	cr->netns = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (cr->netns < 0)
 		return error_sys(err, errno, "linux.namespaces[%zu].path: %s", ns->index, ns->path);
@@ -118,6 +140,7 @@ static struct translation translation_of(const struct vm_creation *cr)
 		.bundle = engine->bundle,
 		.owner = cr->pod.joined ? &cr->pod.owner : NULL,
 		.owner_hostname = cr->pod.joined ? cr->pod.spec.hostname : NULL,
+		.owner_domainname = cr->pod.joined ? cr->pod.spec.domainname : NULL,
 		.preserve_fds = engine->preserve_fds,
 		.listen_fds = engine->listen_fds,
 		.warn = engine->warn,

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/clock.h"
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
 #include "compute/hyperv/create.h"
@@ -17,11 +18,15 @@
 #include "oci/write.h"
 #include "vm/nic.h"
 #include "vmproc/launch.h"
+#include "wire/frame.h"
 #include "wire/stats.h"
 
 /* A killed monitor's memory is given back before it is gone. */
 #define END_TIMEOUT_MS 10000
 #define VMPROC_COMM "vmproc"
+/* Of all pages of a list of processes; the largest list of an honest agent fits twice. */
+#define PROCESSES_TIMEOUT_MS 60000
+#define PROCESSES_PAGES_MAX (4 * PS_SNAPSHOT_SIZE_MAX / WIRE_RESPONSE_MAX)
 
 static int start(const struct stored *s, const struct oci_spec *spec, struct error *err)
 {
@@ -45,8 +50,17 @@ static int enter_cgroup(void *data, struct error *err)
 static int make_requests(const struct stored *s, const struct container_exec *exec, json_t **ret,
 			 struct error *err)
 {
-	json_t *process = oci_process_json(exec->process, err), *op;
+	struct oci_process inside = *exec->process;
+	json_t *process, *op;
 
+	/* As of the container itself: see translation_make. */
+	if (exec->warn && ((inside.apparmor_profile && *inside.apparmor_profile) ||
+			   (inside.selinux_label && *inside.selinux_label)))
+		exec->warn("process.apparmorProfile, process.selinuxLabel: left out in a VM, whose "
+			   "kernel has no such policy",
+			   exec->warn_data);
+	inside.apparmor_profile = inside.selinux_label = NULL;
+	process = oci_process_json(&inside, err);
 	if (!process)
 		return -err->code;
 	op = hyperv_op("exec", s);
@@ -167,7 +181,8 @@ static int freeze(const struct stored *s, bool on, struct error *err)
 	if (r < 0)
 		return r;
 	r = hyperv_request(s, hyperv_op(on ? "pause" : "resume", s), NULL, err);
-	if (r < 0 && on) {
+	/* Without an answer it may be paused yet, and resume must be possible. */
+	if (r < 0 && r != -ETIMEDOUT && on) {
 		_cleanup_error_ struct error ignored = ERROR_INIT;
 
 		(void)store_mark_paused(s, false, &ignored);
@@ -257,11 +272,13 @@ static int stats(const struct stored *s, struct cgroup_stats *ret, struct error 
 	return r;
 }
 
-/* Page after page: an answer is bounded. */
+/* Page after page: an answer is bounded, and so are all of them together, in time and size. */
 static json_t *processes(const struct stored *s, struct error *err)
 {
 	json_t *all = json_array(), *system = NULL, *page, *list;
+	int64_t deadline = clock_ms() + PROCESSES_TIMEOUT_MS;
 	json_int_t after = 0;
+	size_t pages = 0;
 	bool more;
 
 	do {
@@ -286,6 +303,13 @@ static json_t *processes(const struct stored *s, struct error *err)
 		more = len > 0 && json_is_true(json_object_get(page, "more")) &&
 		       json_array_size(all) <= PS_SNAPSHOT_PROCESSES_MAX;
 		json_decref(page);
+		if (more && (++pages == PROCESSES_PAGES_MAX || clock_ms() > deadline)) {
+			json_decref(all);
+			json_decref(system);
+			(void)error_set(err, EPROTO,
+					"processes from the guest: they do not come to an end");
+			return NULL;
+		}
 	} while (more);
 	return json_pack("{s:o, s:o*}", "processes", all, "system", system);
 }
@@ -343,7 +367,7 @@ static void give_network_back(const struct stored *s, const struct oci_spec *spe
 	netns = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	/* Often it has gone before the container. */
 	if (netns >= 0)
-		(void)nic_detach(netns, &ignored);
+		(void)nic_give_back(netns, &ignored);
 }
 
 static int destroy(const struct stored *s, const struct oci_spec *spec, struct error *err)
@@ -354,14 +378,14 @@ static int destroy(const struct stored *s, const struct oci_spec *spec, struct e
 
 	/* Not by the spec's words: its namespaces are the guest's, here only its cgroup counts. */
 	r = container_destroy(&s->container, NULL, s->dir_fd, err);
-	if (r == 0)
-		give_network_back(s, spec);
-	if (r < 0 || vmwp < 0)
+	if (r < 0)
 		return r;
-	if (s->vm.host)
+	if (vmwp >= 0 && s->vm.host)
 		(void)share_detach(s->container.id, vmwp, &ignored);
-	else if (pidfd_wait_end(vmwp, END_TIMEOUT_MS) == 0)
+	else if (vmwp >= 0 && pidfd_wait_end(vmwp, END_TIMEOUT_MS) == 0)
 		return error_set(err, ETIMEDOUT, "vmwp (process %d) does not end", (int)s->vm.pid);
+	/* After the VM: its taps have gone, and one that is there is another VM's. */
+	give_network_back(s, spec);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "vm/accelerator.h"
 #include "oci/parse.h"
 #include "vm/kernel_modules.h"
+#include "vm/machine_arch.h"
 
 #define MIB ((uint64_t)1 << 20)
 /* Without a limit: what a container may use is what its VM has. Pages are the host's only once they
@@ -153,6 +154,18 @@ static int set_parameters(const struct oci_spec *spec, struct vm_settings *ret, 
 	return 0;
 }
 
+/* The monitor is ours to choose; a configuration may name the one that it is. */
+static int set_monitor(const struct oci_spec *spec, struct vm_settings *ret, struct error *err)
+{
+	const char *wanted = spec->vm ? spec->vm->hypervisor_path : NULL;
+
+	if (wanted && (!machine_arch.program || strcmp(wanted, machine_arch.program) != 0))
+		return error_set(err, ENOTSUP, "vm.hypervisor.path: %s: the monitor is %s", wanted,
+				 machine_arch.program ? machine_arch.program : "not there");
+	ret->monitor = strdup("qemu");
+	return ret->monitor ? 0 : error_oom(err);
+}
+
 /* Said once, not with every container: a file in the state root remembers it. */
 static void tell_of_emulation(const struct compute_host *host, const char *reason)
 {
@@ -203,9 +216,7 @@ int machine_settings_make(const struct isolation_create *create, struct vm_setti
 	made.boot_timeout_ms =
 		file.hyperv.boot_timeout_ms ? file.hyperv.boot_timeout_ms : BOOT_TIMEOUT_MS;
 	made.name = strdup(create->engine.id);
-	made.monitor = strdup("qemu");
-	if (!made.name || !made.monitor)
-		r = error_oom(err);
+	r = made.name ? set_monitor(create->engine.spec, &made, err) : error_oom(err);
 	if (r == 0)
 		r = set_memory(create, &file, &made, err);
 	if (r == 0)

@@ -161,6 +161,21 @@ static void first_line(int fd, char *buf, size_t size)
 			*c = '?';
 }
 
+/* ps keeps control characters of names and command lines back, but not every version and in every
+ * column; those of C1 are two bytes in UTF-8. */
+static void make_harmless(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+			text[i] = '?';
+		else if (c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] >= 0x80 &&
+			 (unsigned char)text[i + 1] < 0xa0)
+			text[i] = text[i + 1] = '?';
+	}
+}
+
 int ps_snapshot_run(const json_t *answer, const char *program, char *const *args, char **ret,
 		    size_t *ret_len, struct error *err)
 {
@@ -194,5 +209,8 @@ int ps_snapshot_run(const json_t *answer, const char *program, char *const *args
 	if (lseek(out, 0, SEEK_SET) < 0)
 		return error_sys(err, errno, "cannot read the output of ps");
 	r = fd_read_all(out, PS_SNAPSHOT_OUTPUT_MAX, ret, ret_len);
-	return r < 0 ? error_sys(err, -r, "cannot read the output of ps") : 0;
+	if (r < 0)
+		return error_sys(err, -r, "cannot read the output of ps");
+	make_harmless(*ret, *ret_len);
+	return 0;
 }

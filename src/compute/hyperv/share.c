@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "compute/hyperv/share_root.h"
 #include "container/mount_fd.h"
 #include "container/overlay.h"
 #include "container/root_propagation.h"
@@ -69,6 +70,18 @@ static int in_child(int (*fn)(void *data, struct error *err), void *data, struct
 	return r;
 }
 
+/* By a later remount of the same target: the older way to write a read-only bind. */
+static bool made_readonly(const struct share *share, const struct mount_step *step)
+{
+	const struct mount_step *end = share->mounts->steps + share->mounts->len;
+
+	for (const struct mount_step *later = step + 1; later < end; later++)
+		if (later->options.remount && later->options.attrs.set & MOUNT_ATTR_RDONLY &&
+		    strcmp(later->target, step->target) == 0)
+			return true;
+	return false;
+}
+
 /* A copy that follows the host's mounts only where the bind asks for it, and never leads them. */
 static int open_bind(const struct share *share, const struct mount_step *step, struct error *err)
 {
@@ -86,7 +99,7 @@ static int open_bind(const struct share *share, const struct mount_step *step, s
 	if (fd < 0)
 		return step->source_fd >= 0 ? error_sys(err, errno, "copy a descriptor") : fd;
 	r = mount_fd_propagate(fd, slave ? MS_SLAVE : MS_PRIVATE, rec, err);
-	if (r == 0 && step->options.attrs.set & MOUNT_ATTR_RDONLY)
+	if (r == 0 && (step->options.attrs.set & MOUNT_ATTR_RDONLY || made_readonly(share, step)))
 		r = mount_fd_set(fd, readonly, false, err);
 	if (r == 0 && step->options.rec_attrs.set & MOUNT_ATTR_RDONLY)
 		r = mount_fd_set(fd, readonly, true, err);
@@ -161,7 +174,9 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 			return error_wrap(err, o->binds[i], "mounts[%zu] (%s)", i, step->target);
 	}
 	o->root = open_root(share, err);
-	return o->root < 0 ? o->root : 0;
+	if (o->root < 0)
+		return o->root;
+	return share_root_protect(share, o->root, o->binds, err);
 }
 
 static int enter(int vmwp, struct error *err)
@@ -187,11 +202,18 @@ static int make_dir(int dir, const char *name, struct error *err)
 /* A target of the source's kind: a directory, or a file for anything else. */
 static int attach(int mount_fd, int dir, const char *name, struct error *err)
 {
+	/* The share's daemon has no use for either, whoever commands it. Inside, what the guest's
+	 * own mounts say counts. */
+	const struct mount_attrs harmless = { .set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 	_cleanup_close_ int target = -1;
 	struct stat st;
+	int r;
 
 	if (fstat(mount_fd, &st) < 0)
 		return error_sys(err, errno, "stat the source");
+	r = mount_fd_set(mount_fd, harmless, true, err);
+	if (r < 0)
+		return r;
 	if (S_ISDIR(st.st_mode)) {
 		target = make_dir(dir, name, err);
 		if (target < 0)

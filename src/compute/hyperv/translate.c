@@ -132,11 +132,17 @@ static void translate_namespaces(const struct translation *t, bool has_network, 
 }
 
 /* CPUs and block devices by number are the host's: its cgroup of the VM has those limits. */
-static void translate_resources(json_t *linux_)
+static void translate_resources(const struct translation *t, json_t *linux_)
 {
 	json_t *resources = json_object_get(linux_, "resources");
 	json_t *cpu = json_object_get(resources, "cpu");
+	const struct oci_resources *r = t->spec->linux_->resources;
 
+	/* The cgroup of one that joins has not got the VM in it. */
+	if (t->owner && t->warn && r && (r->block_io || (r->cpu && (r->cpu->cpus || r->cpu->mems))))
+		t->warn("linux.resources.cpu.cpus, cpu.mems, blockIO: left out for a container "
+			"that joins a VM: they are limits of the VM, which its owner has",
+			t->warn_data);
 	(void)json_object_del(resources, "blockIO");
 	(void)json_object_del(cpu, "cpus");
 	(void)json_object_del(cpu, "mems");
@@ -173,7 +179,7 @@ int translation_make(const struct translation *t, bool has_network, json_t **ret
 	translate_root(t, config);
 	translate_mounts(t, config);
 	translate_namespaces(t, has_network, config);
-	translate_resources(linux_);
+	translate_resources(t, linux_);
 	drop_labels(t, config);
 	set_text(linux_, "cgroupsPath", printf_json("/hcs/%s", t->id));
 	*ret = config;

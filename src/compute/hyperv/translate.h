@@ -18,7 +18,8 @@ struct translation {
 	size_t len;
 	const char *id, *bundle;    /* bundle: absolute */
 	const struct stored *owner; /* of the VM that is joined; NULL: it gets one of its own */
-	const char *owner_hostname; /* hostname in the owner's configuration, may be NULL */
+	/* In the owner's configuration, may be NULL. */
+	const char *owner_hostname, *owner_domainname;
 	const char *scratch;        /* serial of the disk that is the scratch; NULL: none */
 	unsigned preserve_fds, listen_fds;
 	/* Told of what has no meaning in a VM and is left out. */

@@ -9,6 +9,7 @@
 
 #include "base/path.h"
 #include "container/namespaces.h"
+#include "oci/parse.h"
 
 /* Of the file systems that need nothing of the host's: the guest has its own. */
 static const char *const guest_types[] = {
@@ -40,6 +41,22 @@ static int check_vm(const struct oci_vm *vm, struct error *err)
 				 "vm.%s: the utility VM has no such thing: its monitor and its "
 				 "devices are chosen by hcs",
 				 field);
+	return 0;
+}
+
+/* The VM that is joined has its kernel and its size. */
+static int check_joined(const struct oci_spec *spec, const char *owner, struct error *err)
+{
+	const char *field = NULL;
+
+	if (oci_annotation(spec, "io.hcs.kernel"))
+		field = "annotations.io.hcs.kernel";
+	else if (spec->vm)
+		field = "vm";
+	if (field)
+		return error_set(err, EINVAL,
+				 "%s: the container joins the VM of \"%s\", which is there already",
+				 field, owner);
 	return 0;
 }
 
@@ -120,6 +137,9 @@ static int check_bind_source(const struct translation *t, const struct mount_ste
 		return error_set(err, ENOTSUP,
 				 "source %s: a socket of the host cannot be reached from a VM",
 				 path);
+	if (S_ISFIFO(st.st_mode))
+		return error_set(err, ENOTSUP,
+				 "source %s: a FIFO of the host cannot be reached from a VM", path);
 	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++)
 		if (fs.f_type == kernels[i].magic)
 			return error_set(err, ENOTSUP,
@@ -150,6 +170,15 @@ static int check_mount(const struct translation *t, const struct mount_step *ste
 			 step->mount->type ? step->mount->type : "(none)");
 }
 
+static int check_shared_name(const char *key, const char *name, const char *owners,
+			     struct error *err)
+{
+	if (!name || strcmp(name, owners ? owners : "") == 0)
+		return 0;
+	return error_set(err, EINVAL, "%s: %s: the containers of one VM share its %s, which is %s",
+			 key, name, key, owners ? owners : "not set");
+}
+
 int translation_check(const struct translation *t, struct error *err)
 {
 	const struct oci_spec *spec = t->spec;
@@ -160,6 +189,8 @@ int translation_check(const struct translation *t, struct error *err)
 				 "--preserve-fds%s: descriptors cannot be passed into a VM",
 				 t->listen_fds > 0 ? " (LISTEN_FDS)" : "");
 	r = check_vm(spec->vm, err);
+	if (r == 0 && t->owner)
+		r = check_joined(spec, t->owner->container.id, err);
 	if (r == 0 && spec->linux_)
 		r = check_linux(spec->linux_, err);
 	if (r == 0)
@@ -170,13 +201,9 @@ int translation_check(const struct translation *t, struct error *err)
 			return error_wrap(err, r, "mounts[%zu] (%s)", i,
 					  t->mounts->steps[i].target);
 	}
-	if (r < 0)
-		return r;
-	if (t->owner && spec->hostname &&
-	    strcmp(spec->hostname, t->owner_hostname ? t->owner_hostname : "") != 0)
-		return error_set(err, EINVAL,
-				 "hostname: %s: the containers of one VM share its host name, "
-				 "which is %s",
-				 spec->hostname, t->owner_hostname ? t->owner_hostname : "not set");
-	return 0;
+	if (r == 0 && t->owner)
+		r = check_shared_name("hostname", spec->hostname, t->owner_hostname, err);
+	if (r == 0 && t->owner)
+		r = check_shared_name("domainname", spec->domainname, t->owner_domainname, err);
+	return r;
 }

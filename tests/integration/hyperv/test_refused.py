@@ -120,10 +120,10 @@ def test_file_system_that_the_host_would_mount(runtime, bundle, kind, source):
 
 @pytest.mark.parametrize("field,value", [
     ("hypervisor", {"path": "/usr/bin/qemu-system-x86_64", "parameters": ["-monitor", "stdio"]}),
-    ("image", {"path": "/disk.raw", "format": "raw"}),
+    ("hypervisor", {"path": "/opt/other/monitor"}), ("image", {"path": "/disk.raw", "format": "raw"}),
     ("hwConfig", {"deviceTree": "/x.dtb"}), ("hwConfig", {"dtdevs": ["/x"]}),
     ("hwConfig", {"iomems": [{"firstMFN": 1, "nrMFNs": 1}]}), ("hwConfig", {"irqs": [5]})],
-    ids=["parameters", "image", "deviceTree", "dtdevs", "iomems", "irqs"])
+    ids=["parameters", "monitor", "image", "deviceTree", "dtdevs", "iomems", "irqs"])
 def test_machine_that_is_not_ours_to_change(runtime, bundle, field, value):
     """Words of a configuration never reach the monitor's command line."""
     b = bundle()

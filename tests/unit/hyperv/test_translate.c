@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "compute/hyperv/translate.h"
 #include "oci/parse.h"
@@ -291,6 +294,53 @@ static void a_second_host_name_is_refused(void **state)
 	close_scene(&scene);
 }
 
+static void the_vm_that_is_joined_is_as_it_is(void **state)
+{
+	static const struct {
+		const char *change, *path;
+	} cases[] = {
+		{ "{\"vm\": {\"kernel\": {\"path\": \"/k\"}}}", "vm: " },
+		{ "{\"annotations\": {\"io.hcs.kernel\": \"/k\"}}", "annotations.io.hcs.kernel: " },
+	};
+	char id[] = "pod", hostname[] = "runhcs";
+	struct stored owner = { .dir_fd = -1, .container = { .id = id } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scene scene;
+
+		open_scene(&scene, cases[i].change);
+		assert_int_equal(translation_check(&scene.t, &scene.err), 0);
+		scene.t.owner = &owner;
+		scene.t.owner_hostname = hostname;
+		assert_int_equal(translation_check(&scene.t, &scene.err), -EINVAL);
+		assert_ptr_equal(strstr(error_text(&scene.err), cases[i].path),
+				 error_text(&scene.err));
+		close_scene(&scene);
+	}
+}
+
+static void a_fifo_of_the_host_is_refused(void **state)
+{
+	char dir[] = "/tmp/hcs-translate-XXXXXX", path[64], change[256];
+	struct scene scene;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	(void)snprintf(change, sizeof(change),
+		       "{\"mounts\": [{\"destination\": \"/a\", \"source\": \"%s\", "
+		       "\"options\": [\"bind\"]}]}",
+		       path);
+	open_scene(&scene, change);
+	assert_int_equal(translation_check(&scene.t, &scene.err), -ENOTSUP);
+	assert_non_null(strstr(error_text(&scene.err), "FIFO"));
+	close_scene(&scene);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 static void descriptors_are_refused(void **state)
 {
 	struct scene scene;
@@ -314,6 +364,8 @@ int main(void)
 		cmocka_unit_test(labels_are_left_out_and_told),
 		cmocka_unit_test(what_a_vm_cannot_give_is_refused_by_name),
 		cmocka_unit_test(a_second_host_name_is_refused),
+		cmocka_unit_test(the_vm_that_is_joined_is_as_it_is),
+		cmocka_unit_test(a_fifo_of_the_host_is_refused),
 		cmocka_unit_test(descriptors_are_refused),
 	};
 
