@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares runhcs with crun and runc, side by side in one run, and with a floor in C."""
+"""Compares runhcs with crun and runc, side by side in one run, and with a floor in C; measures hyperv
+isolation beside process isolation."""
 
 import argparse
 import contextlib
@@ -18,6 +19,7 @@ sys.path.insert(0, HERE)
 
 import bundle  # noqa: E402
 import cases  # noqa: E402
+import hyperv  # noqa: E402
 import report  # noqa: E402
 import stats  # noqa: E402
 
@@ -26,10 +28,13 @@ LIST_LIMIT_MS = 50.0
 GROWTH_LIMIT = 1.5  # cost of one container among many ÷ among few
 TINY_MEMORY = 512 * 1024
 TINY_ROUNDS = 5
+PROCESS_KEYS = [c.key for c in cases.CASES] + ["memory", "tiny", "scale"]
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("isolation", nargs="?", choices=("process", "hyperv"),
+                        help="measure one isolation alone (default both)")
     parser.add_argument("--runhcs", default=os.path.join(HERE, "..", "build", "runhcs"),
                         metavar="PATH", help="default: build/runhcs of this checkout")
     parser.add_argument("--crun", default="crun", metavar="PATH")
@@ -37,7 +42,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=60, help="samples of each (default 60)")
     parser.add_argument("--only", action="append", metavar="CASE",
                         help="measure these cases alone: "
-                        + ", ".join(c.key for c in cases.CASES) + ", memory, tiny, scale")
+                        + ", ".join([*PROCESS_KEYS, *hyperv.KEYS]))
     parser.add_argument("--scale-runtime", default="runhcs", metavar="NAME",
                         help="who makes the 1,000 containers (default runhcs)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured there too")
@@ -46,9 +51,8 @@ def parse_arguments():
     args = parser.parse_args()
     if args.rounds < 1:
         parser.error("--rounds must be at least 1")
-    known = {c.key for c in cases.CASES} | {"memory", "tiny", "scale"}
     for key in args.only or []:
-        if key not in known:
+        if key not in PROCESS_KEYS and key not in hyperv.KEYS:
             parser.error(f"--only {key}: no such case")
     return args
 
@@ -94,9 +98,10 @@ class Driver:
         self.errors = os.path.join(directory, "stderr")
         self.hide = [word for mount in hidden_mounts for word in ("-u", mount)]
 
-    def measure(self, words, rounds, warmup=2, plain=False):
+    def measure(self, words, rounds, warmup=2, plain=False, timeout=20):
         """Returns ({name: {round: (ms, KiB)}}, {name: why it failed})."""
-        command = [self.path, "-n", str(rounds), "-w", str(warmup), "-e", self.errors]
+        command = [self.path, "-n", str(rounds), "-w", str(warmup), "-t", str(timeout),
+                   "-e", self.errors]
         command += [] if plain else self.hide
         samples, failures = {}, {}
         with subprocess.Popen(command + words, stdout=subprocess.PIPE, text=True) as process:
@@ -263,6 +268,7 @@ def prepare(directory):
         "pause": make("pause", args=["/bin/pause"]),
         "seccomp": make("seccomp", seccomp=os.path.join(HERE, "seccomp-default.json")),
         "tiny": make("tiny", memory=TINY_MEMORY),
+        "write": make("write", args=["/bin/write"]),
     }
     return cases.Bench(bundles, rootfs, os.path.join(directory, "floor"),
                        f"hcs-bench-{os.getpid()}")
@@ -278,6 +284,14 @@ def measure_all(args, bench, driver, runtimes, hidden):
         report.print_case(result)
         results.append(result)
 
+    if args.isolation != "hyperv":
+        measure_process(args, bench, driver, runtimes, hidden, wanted, add)
+    if args.isolation != "process":
+        hyperv.measure_all(wanted, add, bench, driver, runtimes[0], args.rounds)
+    return results
+
+
+def measure_process(args, bench, driver, runtimes, hidden, wanted, add):
     for case in cases.CASES:
         with_memory = case.key == "run" and wanted("memory")
         if not (wanted(case.key) or with_memory) or case.hybrid and not hidden:
@@ -294,7 +308,6 @@ def measure_all(args, bench, driver, runtimes, hidden):
             if runtime.name == args.scale_runtime:
                 for result in scale_results(bench, driver, runtime):
                     add(result)
-    return results
 
 
 def main():
@@ -307,6 +320,8 @@ def main():
         driver = Driver(directory, hidden)
         runtimes = cases.find_runtimes(args.runhcs, args.crun, args.runc, directory)
         env = environment(runtimes, hidden)
+        if args.isolation != "process":
+            env.update(hyperv.environment(runtimes[0]))
         report.print_environment(env)
         try:
             results = measure_all(args, bench, driver, runtimes, hidden)

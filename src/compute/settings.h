@@ -8,7 +8,7 @@
 #include "vm/settings.h"
 
 #define SETTINGS_MEMORY_MAX (16ull << 40)
-#define SETTINGS_CPUS_MAX 256
+#define SETTINGS_CPUS_MAX 64
 #define SETTINGS_BOOT_TIMEOUT_MAX 3600 /* seconds */
 
 enum settings_accelerator {

@@ -13,7 +13,7 @@
 
 #define VM_DISKS_MAX 16
 #define VM_NICS_MAX 8
-#define VM_MEMORY_MIN (48ull << 20)
+#define VM_MEMORY_MIN (40ull << 20)
 /* In vmwp's mount namespace; containers' directories are mounted below it. */
 #define VM_SHARE_ROOT "/share"
 

@@ -23,7 +23,7 @@
 #define GUEST_OWN (64 * MIB)
 #define PAGE_STRUCTURES(bytes) ((bytes) / 64)
 #define MEMORY_MAX ((uint64_t)1 << 42)
-#define CPUS_MAX 64
+#define CPUS_MAX SETTINGS_CPUS_MAX
 #define BOOT_TIMEOUT_MS 120000
 /* Once in the life of a state root. No id can have a colon. */
 #define CACHE "/var/cache/hcs"

@@ -126,7 +126,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"hyperv\": {\"memory\": \"18446744073709551616\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": \"17592186044416T\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"cpus\": 0}}", "hyperv.cpus" },
-		{ "{\"hyperv\": {\"cpus\": 257}}", "hyperv.cpus" },
+		{ "{\"hyperv\": {\"cpus\": 65}}", "hyperv.cpus" },
 		{ "{\"hyperv\": {\"bootTimeout\": 0}}", "hyperv.bootTimeout" },
 		{ "{\"hyperv\": {\"bootTimeout\": \"5s\"}}", "hyperv.bootTimeout" },
 		{ "{\"hyperv\": {\"accelerator\": \"hvf\"}}", "hyperv.accelerator" },
