@@ -54,7 +54,7 @@ def test_started_by_many(runtime, bundle, work):
     for result in results:
         if result.rc:
             runtime.assert_error(result, c.id)
-    until(lambda: (log / "x").exists())
+    until(lambda: (log / "x").exists() and (log / "x").read_text())
     assert (log / "x").read_text() == "x\n"
 
 

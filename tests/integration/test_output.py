@@ -119,10 +119,8 @@ def test_list_passes_over_strangers(runtime, bundle):
 
 def test_ps_table(runtime, bundle):
     c = runtime.start(bundle().sh("sleep 1001 & sleep 1002 & wait"))
-    until(lambda: "1002" in runtime("ps", c.id).out)
-    lines = runtime("ps", c.id).lines
+    lines = until(lambda: len(found := runtime("ps", c.id).lines) == 4 and found)
     assert "PID" in lines[0] and "CMD" in lines[0]
-    assert len(lines) == 4
     assert str(c.init_in_ps) in lines[1]
     assert runtime("ps", "-f", "table", c.id).lines[0] == lines[0]
 
