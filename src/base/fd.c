@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "base/path.h"
 
 #define FDS_MAX 32
+#define CONNECT_TIMEOUT 20 /* s */
 
 int fd_write_all(int fd, const void *data, size_t len)
 {
@@ -260,6 +262,7 @@ ssize_t fd_receive(int sock, void *data, size_t size, int *fds, size_t *n)
 
 int unix_connect(int dir_fd, const char *path, int type)
 {
+	const struct timeval patience = { .tv_sec = CONNECT_TIMEOUT }, for_ever = { 0 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int sock = -1, node = -1;
 	char via[FD_PATH_MAX];
@@ -272,7 +275,15 @@ int unix_connect(int dir_fd, const char *path, int type)
 	if (node < 0)
 		return -errno;
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", fd_path(node, via));
+	/* A listener that takes no more, stopped or stuck, would hold us for ever. */
+	if (!(type & SOCK_NONBLOCK) &&
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == EAGAIN && !(type & SOCK_NONBLOCK) ? -ETIMEDOUT : -errno;
+	/* For the connection alone. */
+	if (!(type & SOCK_NONBLOCK) &&
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &for_ever, sizeof(for_ever)) < 0)
 		return -errno;
 	return TAKE_FD(sock);
 }

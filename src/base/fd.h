@@ -31,5 +31,6 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n);
 /* Receives one message of at most size bytes and at most *n descriptors, all close-on-exec; *n is
  * set to how many came. Bytes received (0: end) or -errno; -EMSGSIZE when it was cut. */
 ssize_t fd_receive(int sock, void *data, size_t size, int *fds, size_t *n);
-/* Connects to the Unix stream socket at path, also where it is longer than sun_path allows. */
+/* Connects to the Unix stream socket at path, also where it is longer than sun_path allows.
+ * -ETIMEDOUT: who listens there has taken no connection for long. */
 int unix_connect(int dir_fd, const char *path, int type);

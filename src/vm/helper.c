@@ -123,7 +123,7 @@ static _Noreturn void child(const struct helper_spec *spec, int errors, int repo
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (set_descriptors(spec, errors, &c) == 0 && own_mounts(spec, &c) == 0 &&
 	    set_limits(spec, &c) == 0 && drop_privileges(spec, &c) == 0) {
-		if (syscall_filter_helper() < 0)
+		if (syscall_filter_helper(spec->caps != 0) < 0)
 			(void)complain(&c, "set the system call filter");
 		else if (execve(spec->path, spec->argv, environment) < 0)
 			(void)complain(&c, "execute");

@@ -67,6 +67,13 @@ static const int denied_to_helpers[] = {
 	SYS_vhangup,
 };
 
+/* Of one without capabilities: not even in a user namespace of its own making, where much of the
+ * kernel is open to it. */
+static const int denied_to_unprivileged[] = {
+	SYS_chroot,     SYS_kexec_file_load, SYS_mount,   SYS_name_to_handle_at,
+	SYS_pivot_root, SYS_socket,          SYS_umount2, SYS_unshare,
+};
+
 struct program {
 	struct sock_filter insns[2 * RULES_MAX + 8];
 	unsigned short len;
@@ -105,10 +112,16 @@ static int install(const int *calls, size_t n, uint32_t match, uint32_t other)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? -errno : 0;
 }
 
-int syscall_filter_helper(void)
+int syscall_filter_helper(bool privileged)
 {
-	return install(denied_to_helpers, ARRAY_SIZE(denied_to_helpers), SECCOMP_RET_ERRNO | EPERM,
-		       SECCOMP_RET_ALLOW);
+	int r = 0;
+
+	if (!privileged)
+		r = install(denied_to_unprivileged, ARRAY_SIZE(denied_to_unprivileged),
+			    SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
+	return r < 0 ? r
+		     : install(denied_to_helpers, ARRAY_SIZE(denied_to_helpers),
+			       SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
 }
 
 int syscall_filter_only(const int *allowed, size_t n)

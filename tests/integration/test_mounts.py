@@ -92,6 +92,8 @@ def test_bind_a_single_file_readonly(runtime, bundle, volume):
 def test_bind_a_socket_and_a_fifo(runtime, bundle, volume):
     os.mkfifo(volume / "fifo")
     b = bundle().bind(volume / "fifo", "/run/fifo")
+    if runtime.isolation == "hyperv":  # two kernels, and a pipe is in one of them
+        return runtime.create_fails(b, says=["mounts", "FIFO"])
     assert runtime.run(b.sh("test -p /run/fifo && echo fifo")).out == "fifo\n"
 
 
@@ -192,7 +194,8 @@ def test_slave_receives_a_later_mount(runtime, bundle, volume):
     host("mount", "-t", "tmpfs", "tmpfs", volume / "later")
     (volume / "later/new").write_text("seen")
     assert c.exec("cat", "/vol/later/new").out == "seen"
-    host("umount", volume / "later")
+    # The share's daemon holds what the guest has seen, as a shell in the directory would.
+    host("umount", *(["-l"] if runtime.isolation == "hyperv" else []), volume / "later")
 
 
 @pytest.mark.host_view("a mount of the guest's has no peer on the host")

@@ -1,5 +1,6 @@
 """The host's processes of a container's utility VM, and what the kernel says of each."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -133,3 +134,16 @@ def flat(value) -> list:
     if isinstance(value, list):
         return [x for v in value for x in flat(v)]
     return [value]
+
+
+def configured(work, settings) -> dict:
+    """The environment that gives a command this configuration file: a text as it is, else with what
+    the session has settled (see conftest.py) beneath it."""
+    path = work / "hcs.json"
+    if not isinstance(settings, str):
+        if "HCS_CONFIG" in os.environ:
+            beneath = json.loads(Path(os.environ["HCS_CONFIG"]).read_text()).get("hyperv", {})
+            settings = {**settings, "hyperv": {**beneath, **settings.get("hyperv", {})}}
+        settings = json.dumps(settings)
+    path.write_text(settings)
+    return {**os.environ, "HCS_CONFIG": str(path)}

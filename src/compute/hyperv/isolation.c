@@ -190,6 +190,18 @@ static int freeze(const struct stored *s, bool on, struct error *err)
 	return r == 0 && !on ? store_mark_paused(s, false, err) : r;
 }
 
+static bool limits_the_vm(const struct oci_resources *resources)
+{
+	const struct oci_block_io *io = resources->block_io;
+	const struct oci_cpu *cpu = resources->cpu;
+
+	if (cpu && ((cpu->cpus && *cpu->cpus) || (cpu->mems && *cpu->mems)))
+		return true;
+	return io && (io->weight.set || io->leaf_weight.set || io->weight_device.len ||
+		      io->throttle_read_bps.len || io->throttle_write_bps.len ||
+		      io->throttle_read_iops.len || io->throttle_write_iops.len);
+}
+
 /* What is the host's to limit, and what the guest's: see translate_resources. */
 static int update(const struct stored *s, const struct oci_resources *resources,
 		  const struct oci_intel_rdt *rdt, struct error *err)
@@ -203,6 +215,11 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 		return error_set(err, ENOTSUP,
 				 "linux.intelRdt: the guest's processes are not the host's to "
 				 "assign");
+	if (s->vm.host && limits_the_vm(resources))
+		return error_set(err, ENOTSUP,
+				 "linux.resources.cpu.cpus, cpu.mems, blockIO: limits of the VM, "
+				 "which is that of \"%s\": update that one",
+				 s->vm.host);
 	if (resources->cpu) {
 		cpu_inside = *resources->cpu;
 		cpu_inside.cpus = cpu_inside.mems = NULL;

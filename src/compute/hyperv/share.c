@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "compute/hyperv/share_root.h"
 #include "container/mount_fd.h"
+#include "container/mount_table.h"
 #include "container/overlay.h"
 #include "container/root_propagation.h"
 #include "container/rootfs.h"
@@ -121,7 +122,7 @@ static int open_root(const struct share *share, struct error *err)
 		return r < 0 ? r : fd;
 	}
 	/* The overlay is put together in a namespace of this child's. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_sys(err, errno, "mount namespace for the layers");
 	rootfs_init(&fs);
 	fs.spec = share->spec;
@@ -151,8 +152,44 @@ static char *read_link(const struct share *share, const struct mount_step *step)
 	return n > 0 ? strndup(text, (size_t)n) : NULL;
 }
 
+/* What the host's kernel shows of itself, mounted below a directory that is bound whole, would reach
+ * the VM by the share's daemon, which is root. Taken away in this child's own copy of the mounts. */
+static int leave_kernel_out(const struct share *share, struct error *err)
+{
+	static const char *const types[] = { "proc",     "sysfs",   "cgroup",      "cgroup2",
+					     "devpts",   "debugfs", "tracefs",     "securityfs",
+					     "bpf",      "mqueue",  "configfs",    "pstore",
+					     "efivarfs", "fusectl", "binfmt_misc", "nsfs" };
+	_cleanup_mount_table_ struct mount_table table = { 0 };
+	int r = mount_table_read(getpid(), &table, err);
+
+	for (size_t k = table.len; r == 0 && k > 0; k--) {
+		const struct mount_entry *entry = &table.items[k - 1];
+		bool kernels = false, bound = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+			kernels |= strcmp(entry->fstype, types[i]) == 0;
+		for (size_t i = 0; kernels && !bound && i < share->mounts->len; i++) {
+			const struct mount_step *step = &share->mounts->steps[i];
+			_cleanup_free_ char *path = NULL, *real = NULL;
+
+			if (step->kind != MOUNT_KIND_BIND || !step->options.rbind)
+				continue;
+			path = path_join(share->bundle, step->mount->source);
+			real = path ? realpath(path, NULL) : NULL;
+			bound = real && mount_path_below(entry->point, real);
+		}
+		if (bound && umount2(entry->point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return error_sys(err, errno, "leave %s out of the VM's share",
+					 entry->point);
+	}
+	return r;
+}
+
 static int open_all(const struct share *share, struct opened *o, struct error *err)
 {
+	int r;
+
 	o->root = -1;
 	o->len = share->mounts->len;
 	o->binds = calloc(o->len + 1, sizeof(*o->binds));
@@ -161,6 +198,15 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		return error_oom(err);
 	for (size_t i = 0; i < o->len; i++)
 		o->binds[i] = -1;
+	o->root = open_root(share, err);
+	if (o->root < 0)
+		return o->root;
+	/* Slaves, so that binds which are to follow the host still can. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_sys(err, errno, "mount namespace for the share");
+	r = leave_kernel_out(share, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < o->len; i++) {
 		const struct mount_step *step = &share->mounts->steps[i];
 
@@ -173,10 +219,7 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		if (o->binds[i] < 0)
 			return error_wrap(err, o->binds[i], "mounts[%zu] (%s)", i, step->target);
 	}
-	o->root = open_root(share, err);
-	if (o->root < 0)
-		return o->root;
-	return share_root_protect(share, o->root, o->binds, err);
+	return 0;
 }
 
 static int enter(int vmwp, struct error *err)

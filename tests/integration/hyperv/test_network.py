@@ -179,12 +179,15 @@ def test_sysctl_of_the_network(runtime, connected):
 
 def test_namespace_is_as_before_when_it_is_gone(runtime, connected, network):
     """Taps and redirects go; what the caller made stays, and serves the next container."""
-    before = (network.links(), network.ip("addr", "show", "eth0"), network.ip("route"))
+    def seen():
+        return network.links(), network.ip("-4", "addr", "show", "eth0"), network.ip("route")
+
+    before = seen()
     for _ in range(2):
         c = runtime.start(connected.sh("echo up; sleep 1000"))
         c.until_output("up")
         c.delete(force=True)
-        assert (network.links(), network.ip("addr", "show", "eth0"), network.ip("route")) == before
+        assert seen() == before
         filters = host("nsenter", f"--net={network.inner}", "tc", "filter", "show", "dev", "eth0", "ingress")
         assert filters == ""
     runtime.leftovers.assert_none()

@@ -195,6 +195,18 @@ def test_process_namespace_on_request(runtime, bundle, owner):
     assert owner.status == "running"
 
 
+def test_limits_of_the_vm_are_its_owners(runtime, bundle, owner):
+    second = member(runtime, bundle(), owner)
+    runtime.fails("update", "--cpuset-cpus", "0", second.id, says=["cpu.cpus", owner.id])
+    owner.update("--cpuset-cpus", "0")
+
+
+def test_network_of_somebody_else(runtime, bundle, owner):
+    """It would be named, and not be the container's."""
+    b = bundle().namespace("network", "/proc/self/ns/net")
+    runtime.create_fails(b, "--host", owner.id, says="linux.namespaces")
+
+
 def paths_of(b, owner):
     """What an engine writes for a member: the sandbox's namespaces by the pid of its state."""
     for kind, name in (("network", "net"), ("ipc", "ipc"), ("uts", "uts")):

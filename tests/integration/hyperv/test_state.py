@@ -15,13 +15,6 @@ pytestmark = pytest.mark.hyperv
 MIB = 1 << 20
 
 
-def configured(work, text) -> dict:
-    """The environment with a configuration file of this content."""
-    path = work / "hcs.json"
-    path.write_text(text if isinstance(text, str) else json.dumps(text))
-    return {**os.environ, "HCS_CONFIG": str(path)}
-
-
 def machine_of(state) -> dict:
     """The part of a state that is about the VM."""
     return state["vm"]
@@ -71,7 +64,7 @@ def test_features_tell_what_could_be_used(runtime):
 
 def test_emulation_is_said_once(runtime, bundle, work):
     """A machine without usable KVM says so, not with every container; and `state` says it always."""
-    env = configured(work, {})
+    env = vm.configured(work, "{}")
     first = runtime("run", "-d", "-b", written(bundle()), runtime.new_id(), env=env)
     second = runtime("run", "-d", "-b", written(bundle()), runtime.new_id(), env=env)
     emulated = machine_of(runtime("state", runtime.ids()[0]).json)["accelerator"] == "tcg"
@@ -129,7 +122,7 @@ def test_by_vm_section(runtime, bundle):
 
 def test_by_configuration_file(runtime, bundle, work):
     ask(runtime)
-    env = configured(work, {"isolation": "hyperv"})
+    env = vm.configured(work, {"isolation": "hyperv"})
     c = runtime.start(bundle(), env=env)
     assert c.state()["isolation"] == "hyperv"
     assert c.exec("echo", "in").out == "in\n", "what is stored counts from then on, without the file"
@@ -196,7 +189,7 @@ def test_another_kernel(runtime, bundle, work, other_kernel, way):
     elif way == "annotation":
         b.spec["annotations"] = {"io.hcs.kernel": path}
     else:
-        env = configured(work, {"hyperv": {"kernel": path}})
+        env = vm.configured(work, {"hyperv": {"kernel": path}})
     c = runtime.start(b, *options, env=env)
     assert c.until_output(r".+\n").strip() == release
     assert c.exec("echo", "in").out == "in\n"
@@ -230,7 +223,7 @@ def test_kernel_that_the_monitor_may_not_read(runtime, bundle, work):
     ('{"hyperv": {"nosuch": 1}}', "nosuch")])
 def test_configuration_file_that_is_wrong(runtime, bundle, work, text, says):
     """Named by key; never half of it applied."""
-    runtime.create_fails(bundle(), says=says, env=configured(work, text))
+    runtime.create_fails(bundle(), says=says, env=vm.configured(work, text))
     runtime.leftovers.assert_none()
 
 
@@ -240,7 +233,7 @@ def test_configuration_file_that_is_missing(runtime, bundle, work):
 
 
 def test_kvm_that_is_demanded_is_not_replaced(runtime, bundle, work):
-    env = configured(work, {"hyperv": {"accelerator": "kvm"}})
+    env = vm.configured(work, {"hyperv": {"accelerator": "kvm"}})
     b = bundle()
     b.write()
     cid = runtime.new_id()
@@ -278,9 +271,8 @@ def test_statistics_of_the_hosts_cgroup_have_the_whole(runtime, bundle):
 
 def test_processes_table_is_the_guests(runtime, bundle):
     c = runtime.start(bundle().sh("sleep 1234 & wait"))
-    until(lambda: "sleep 1234" in runtime("ps", c.id).out)
-    lines = runtime("ps", c.id).lines
-    assert len(lines) == 3
+    lines = until(lambda: len(found := runtime("ps", c.id).lines) == 3 and found)
+    assert lines[2].endswith(" sleep 1234")
     assert not [l for l in lines if "vmproc" in l or "qemu" in l]
 
 

@@ -145,16 +145,9 @@ def spinning_kernel(work):
     return path
 
 
-def configured(work, **settings):
-    """The environment that gives a command this configuration file."""
-    path = work / "hcs.json"
-    path.write_text(json.dumps(settings))
-    return {**os.environ, "HCS_CONFIG": str(path)}
-
-
 def test_kernel_that_never_comes_up(runtime, bundle, work, spinning_kernel):
     """The wait is bounded, and its bound can be set."""
-    env = configured(work, hyperv={"bootTimeout": 2})
+    env = vm.configured(work, {"hyperv": {"bootTimeout": 2}})
     before = time.monotonic()
     runtime.create_fails(bundle(), "--kernel", spinning_kernel, says=["agent", "2"], env=env)
     assert time.monotonic() - before < 2 + 10 * PATIENCE

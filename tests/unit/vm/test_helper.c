@@ -92,6 +92,23 @@ static void test_has_nothing(void **state)
 				  "PATH=/usr/bin LC_ALL=C ");
 }
 
+/* Without rights it makes none for itself either: a user namespace would open much of the kernel. */
+static void test_makes_no_namespaces(void **state)
+{
+	char *argv[4], said[512];
+	struct helper_spec spec =
+		shell(argv, "for kind in --user --map-root-user --mount --net; do "
+			    "! unshare $kind true 2>/dev/null || echo $kind >&2; "
+			    "done; exit 0");
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	spec.uid = NOBODY;
+	assert_int_equal(run(&spec, said, sizeof(said)), 0);
+	assert_string_equal(said, "");
+}
+
 static void test_passes_what_is_named(void **state)
 {
 	int pair[2];
@@ -155,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program_that_is_not_there),
 		cmocka_unit_test(test_has_nothing),
+		cmocka_unit_test(test_makes_no_namespaces),
 		cmocka_unit_test(test_passes_what_is_named),
 		cmocka_unit_test(test_is_killed),
 		cmocka_unit_test(test_monitors),
