@@ -112,9 +112,11 @@ def test_kernel_file_system_of_the_host(runtime, bundle, source):
     refused(runtime, bundle().bind(source, "/mnt", "rbind"), "mounts[7]", source)
 
 
-def test_kernel_file_systems_below_a_bind_stay_out(runtime, bundle, volume):
+def test_kernel_file_systems_below_a_bind_stay_out(runtime, bundle, work):
     """A directory that is bound whole comes without what the host's kernel shows of itself below it."""
-    (volume / "proc").mkdir()
+    volume = work / "volume"
+    (volume / "proc").mkdir(parents=True)
+    (volume / "file").touch()
     host("mount", "-t", "proc", "proc", volume / "proc")
     runtime.leftovers.rebase()
     out = runtime.run(bundle().bind(volume, "/vol", "rbind").sh("ls /vol; ls /vol/proc | wc -l")).lines
