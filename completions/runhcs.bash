@@ -68,7 +68,7 @@ _runhcs_value() {
 	:--rootless)
 		_runhcs_reply "true false auto $(_runhcs_commands)" ;;
 	*:--isolation)
-		_runhcs_reply "process hyperv default" ;;
+		_runhcs_reply "process hyperv vm default" ;;
 	list:--format | list:-f | ps:--format | ps:-f)
 		_runhcs_reply "table json" ;;
 	*:--manage-cgroups-mode)

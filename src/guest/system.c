@@ -115,6 +115,9 @@ static void set_limits(void)
 		{ "/proc/sys/kernel/panic", "-1" },
 		/* A container makes the kernel talk (its OOM kills), and the console is slow. */
 		{ "/proc/sys/kernel/printk", "3 4 1 7" },
+		/* What a container may have is its cgroup's to say. A guest is small: refusing what
+		 * exceeds its memory at once would fail programs that a large host lets go on. */
+		{ "/proc/sys/vm/overcommit_memory", "1" },
 		/* A new network namespace has lo and nothing else (tunl0, sit0). */
 		{ "/proc/sys/net/core/fb_tunnels_only_for_init_net", "2" },
 	};

@@ -1,5 +1,6 @@
 """What the kernel says of a container's cgroup, in the words of v1 or v2."""
 
+import math
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -59,4 +60,10 @@ class GuestCgroup(Cgroup):
         return self._execute("cat", f"/sys/fs/cgroup/{v2}").stdout.split()
 
     def cpu_shares(self):
-        return 2 + (int(self._read("cpu", "", "cpu.weight")[0]) - 1) * 262142 // 9999
+        """The least shares that give this weight: 1024 shares are 100, by powers of ten in between."""
+        def weight(shares):
+            power = math.log2(shares)
+            return math.ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
+
+        found = int(self._read("cpu", "", "cpu.weight")[0])
+        return next(shares for shares in range(2, 262145) if weight(shares) >= found)

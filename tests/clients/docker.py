@@ -15,7 +15,8 @@ class Docker:
         self.runtime = runtime
         self.dir = sandbox.dir / "docker"
         self.dir.mkdir(mode=0o711)
-        self.own_mounts = set()
+        # dockerd's handle of its own network namespace, once a container has asked for that.
+        self.own_mounts = {str(self.dir / "exec" / "netns" / "default")}
         self.socket = self.dir / "sock"
         self.cgroup_parent = f"/{sandbox.name}/docker"
         # dockerd's choice, whatever the runtime is called.

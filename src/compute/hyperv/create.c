@@ -108,6 +108,15 @@ static int check_pod_netns(const struct vm_creation *cr, const struct oci_namesp
 			 ns->index, ns->path, cr->pod.owner.container.id);
 }
 
+/* Whose interfaces would be taken away from the host. */
+static bool is_our_netns(int netns)
+{
+	struct stat given, own;
+
+	return fstat(netns, &given) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
+	       given.st_ino == own.st_ino && given.st_dev == own.st_dev;
+}
+
 static int open_netns(struct vm_creation *cr, struct error *err)
 {
 	const struct oci_linux *l = cr->create->engine.spec->linux_;
@@ -123,6 +132,11 @@ static int open_netns(struct vm_creation *cr, struct error *err)
 	if (ioctl(cr->netns, NS_GET_NSTYPE) != CLONE_NEWNET)
 		return error_set(err, EINVAL,
 				 "linux.namespaces[%zu].path: %s is not a network namespace",
+				 ns->index, ns->path);
+	if (is_our_netns(cr->netns))
+		return error_set(err, ENOTSUP,
+				 "linux.namespaces[%zu].path: %s is the host's network, which a VM "
+				 "cannot share",
 				 ns->index, ns->path);
 	return 0;
 }

@@ -75,7 +75,7 @@ static void sizes_are_bytes_or_have_a_unit(void **state)
 		uint64_t bytes;
 	} sizes[] = {
 		{ "67108864", 64 << 20 }, { "\"67108864\"", 64 << 20 }, { "\"65536k\"", 64 << 20 },
-		{ "\"48M\"", 48 << 20 },  { "\"2g\"", 2ull << 30 },     { "\"16T\"", 16ull << 40 },
+		{ "\"40M\"", 40 << 20 },  { "\"2g\"", 2ull << 30 },     { "\"16T\"", 16ull << 40 },
 		{ "67108865", 64 << 20 },
 	};
 
@@ -121,7 +121,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"hyperv\": {\"memory\": \"-64M\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": -1}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": 64.0}}", "hyperv.memory" },
-		{ "{\"hyperv\": {\"memory\": \"47M\"}}", "hyperv.memory" },
+		{ "{\"hyperv\": {\"memory\": \"39M\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": \"17T\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": \"18446744073709551616\"}}", "hyperv.memory" },
 		{ "{\"hyperv\": {\"memory\": \"17592186044416T\"}}", "hyperv.memory" },

@@ -23,7 +23,7 @@ completed() {
 }
 
 shown_options() {
-	sed -nE '/^(Global o|O)ptions:/,/^$/s/^ +(-., )?(--[a-z0-9-]+).*/\2/p'
+	sed -nE '/^(Global o|O)ptions:/,/^$/s/^ +(-., )?(--[A-Za-z0-9-]+).*/\2/p'
 }
 
 check_options() {
