@@ -157,7 +157,7 @@ class Container:
     def ps(self) -> list:
         """Pids as the table of `ps` tells them: in a VM the guest's, where init is the lowest. As
         JSON they are always the host's: engines look them up there."""
-        return sorted(map(int, self.runtime("ps", self.id, "-o", "pid").lines[1:]))
+        return sorted(map(int, self.runtime("ps", self.id, "-e", "-o", "pid").lines[1:]))
 
     @property
     def init_in_ps(self) -> int:

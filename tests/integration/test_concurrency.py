@@ -1,6 +1,7 @@
 """Commands at the same time: on one container, and on many."""
 
 import os
+import signal
 
 import pytest
 
@@ -94,7 +95,8 @@ def test_create_while_deleted(runtime, bundle):
         delete = runtime.spawn("delete", "--force", cid)
         created = create.wait()
         delete.wait()
-        if created.rc:
+        # One that takes long is not waited for: delete --force ends it.
+        if created.rc not in (0, -signal.SIGKILL):
             runtime.assert_error(created)
         runtime("delete", "--force", cid)
         runtime.leftovers.assert_none()

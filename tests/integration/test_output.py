@@ -137,7 +137,7 @@ def test_ps_json(runtime, bundle):
 
 def test_ps_options(runtime, bundle):
     c = runtime.start(bundle())
-    out = runtime("ps", c.id, "-o", "pid,comm").lines
+    out = runtime("ps", c.id, "-e", "-o", "pid,comm").lines
     assert out[0].split() == ["PID", "COMMAND"]
     assert out[1].split() == [str(c.init_in_ps), "sleep"]
 
