@@ -54,7 +54,7 @@ def test_started_by_many(runtime, bundle, work):
     for result in results:
         if result.rc:
             runtime.assert_error(result, c.id)
-    until(lambda: (log / "x").exists())
+    until(lambda: (log / "x").exists() and (log / "x").read_text())
     assert (log / "x").read_text() == "x\n"
 
 
@@ -94,7 +94,8 @@ def test_create_while_deleted(runtime, bundle):
         delete = runtime.spawn("delete", "--force", cid)
         created = create.wait()
         delete.wait()
-        if created.rc:
+        # A forced delete ends, after a while, a create that goes on; one of a VM may take so long.
+        if created.rc and (created.rc, runtime.isolation) != (-9, "hyperv"):
             runtime.assert_error(created)
         runtime("delete", "--force", cid)
         runtime.leftovers.assert_none()
