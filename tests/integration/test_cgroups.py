@@ -522,7 +522,7 @@ def test_cgroup_manager_disabled(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
-@pytest.mark.host_view("in a VM the guest's cgroups hold the limits")
+@pytest.mark.host_view("the limits of a container in a VM are those of its cgroup in the guest")
 @pytest.mark.peer_lacks("refusal by name")
 def test_limits_with_cgroups_disabled_are_refused(runtime, bundle):
     runtime.globals = ["--cgroup-manager", "disabled"]

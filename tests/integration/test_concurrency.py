@@ -1,7 +1,6 @@
 """Commands at the same time: on one container, and on many."""
 
 import os
-import signal
 
 import pytest
 
@@ -95,8 +94,8 @@ def test_create_while_deleted(runtime, bundle):
         delete = runtime.spawn("delete", "--force", cid)
         created = create.wait()
         delete.wait()
-        # One that takes long is not waited for: delete --force ends it.
-        if created.rc not in (0, -signal.SIGKILL):
+        # A forced delete ends, after a while, a create that goes on; one of a VM may take so long.
+        if created.rc and (created.rc, runtime.isolation) != (-9, "hyperv"):
             runtime.assert_error(created)
         runtime("delete", "--force", cid)
         runtime.leftovers.assert_none()

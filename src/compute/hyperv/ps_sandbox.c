@@ -271,21 +271,31 @@ static pid_t fork_apart(void)
 			      NULL, NULL, NULL, NULL);
 }
 
+/* ps's own idea of what to show without being told is processes of its user and terminal: of nobody's,
+ * here. Options that only say how, not which, mean all. */
+static bool selects_nothing(const char *option)
+{
+	return strncmp(option, "-o", 2) == 0 || strncmp(option, "-O", 2) == 0 ||
+	       strcmp(option, "o") == 0 || strncmp(option, "--format", 8) == 0;
+}
+
 static char **make_argv(char *const *args)
 {
-	static char name[] = "ps", all_full[] = "-ef";
-	size_t n = 0;
+	static char name[] = "ps", all_full[] = "-ef", all[] = "-e";
+	size_t n = 0, first = 1;
 	char **argv;
 
 	while (args[n])
 		n++;
-	argv = calloc(n + 3, sizeof(*argv));
+	argv = calloc(n + 4, sizeof(*argv));
 	if (!argv)
 		return NULL;
 	argv[0] = name;
 	argv[1] = all_full;
-	if (n)
-		memcpy(argv + 1, args, n * sizeof(*argv));
+	if (n > 0 && selects_nothing(args[0]))
+		argv[first++] = all;
+	if (n > 0)
+		memcpy(argv + first, args, n * sizeof(*argv));
 	return argv;
 }
 
