@@ -62,7 +62,12 @@ static int open_streams(struct vmproc *p, const struct vmproc_begin_header *begi
 	stream_source_init(&p->in, ends[0].fd, 0, 0, ends[0].nonblocking);
 	for (uint32_t i = 0; i < 2; i++)
 		stream_sink_init(&p->out[i], ends[i + 1].fd, 0, i + 1, ends[i + 1].nonblocking);
-	return r < 0 ? r : stdio_forget(err);
+	if (r == 0)
+		r = stdio_forget(err);
+	/* Where a terminal is looked for from outside (`resize-tty`). */
+	if (r == 0 && p->tty >= 0 && dup2(p->tty, STDIN_FILENO) < 0)
+		return error_sys(err, errno, "process.terminal: dup2");
+	return r;
 }
 
 static int on_begin(struct vmproc *p, const struct vmproc_begin_header *begin, int *fds, size_t n,

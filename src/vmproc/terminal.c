@@ -37,10 +37,6 @@ int terminal_open(int console_sock, uint16_t rows, uint16_t columns, int *ret_sl
 		return error_sys(err, errno, "process.consoleSize");
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)
 		return error_sys(err, errno, "process.terminal: TIOCSCTTY");
-	/* Where a terminal is looked for from outside (`resize-tty`); the caller's own stdin is not
-	 * needed any more. */
-	if (dup2(slave, STDIN_FILENO) < 0)
-		return error_sys(err, errno, "process.terminal: dup2");
 	r = fd_send(console_sock, name, sizeof(name), &master, 1);
 	if (r < 0)
 		return error_sys(err, -r, "send the terminal to the console socket");
