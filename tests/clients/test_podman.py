@@ -338,7 +338,7 @@ def test_containers_of_a_pod_share_namespaces(podman, pod):
     assert execute(podman, "two", "hostname").stdout.strip() == "pod"
 
 
-def test_pod_is_paused_stopped_started_and_removed_whole(podman, pod):
+def test_pod_is_paused_stopped_started_and_removed_whole(podman, pod, isolation):
     for name in ("one", "two"):
         start(podman, "--pod", pod, "--name", name)
         wait_ready(podman, name)
@@ -346,7 +346,9 @@ def test_pod_is_paused_stopped_started_and_removed_whole(podman, pod):
     assert [status(podman, name) for name in ("one", "two")] == ["paused"] * 2
     podman.podman("pod", "unpause", pod)
     podman.podman("pod", "stop", "--time", "20", pod)
-    assert [podman.inspect(name)["State"]["ExitCode"] for name in ("one", "two")] == [42, 42]
+    codes = [podman.inspect(name)["State"]["ExitCode"] for name in ("one", "two")]
+    # podman tells the infra container to end at the same time; the pod's VM ends with it.
+    assert codes == [42, 42] or isolation == "hyperv" and set(codes) <= {42, 137}
     podman.podman("pod", "start", pod)
     assert [status(podman, name) for name in ("one", "two")] == ["running"] * 2
     podman.podman("pod", "rm", "--force", "--time", "0", pod)
