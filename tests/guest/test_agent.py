@@ -226,12 +226,12 @@ def test_gone_ends_the_container(guest):
     guest.wait_dead(c.pid)
     guest.wait_dead(exec_.pid)
     assert exec_.wait_exit() == {"signal": signal.SIGKILL}
+    # What is left of it is removed, and its id is free again.
+    guest.link.wait(lambda: not guest.children(),
+                    what="clean up", outside=True)
     fresh = guest.link.connect()
     with pytest.raises(Refused):
         fresh.call("pids", id=c.id)
-    # its id is free again
-    guest.link.wait(lambda: not guest.children(),
-                    what="clean up", outside=True)
     fresh.call("create", id=c.id, config=guest.spec("true"))
 
 
