@@ -214,7 +214,7 @@ check_nothing_stays() { # pid …
 
 # A number of a section of the statistics; a host without that controller has none.
 show_stat() { # label, section, key
-	value=$(sed -n "s/.*\"$2\":{[^}]*$3\([0-9][0-9]*\).*/\1/p" "$work/stats.json")
+	value=$(sed -n "s/,\"vm\":.*//; s/.*\"$2\":{[^}]*$3\([0-9][0-9]*\).*/\1/p" "$work/stats.json")
 	note "$1: ${value:-not counted here}"
 }
 
@@ -295,6 +295,7 @@ second_half() {
 		show_stat 'memory, bytes' memory '"usage":'
 		show_stat 'processes' pids '"current":'
 	done
+	note "the whole VM on the host, bytes: $(sed 's/.*"vm":{"memory":{"usage":\([0-9]*\).*/\1/' "$work/stats.json")"
 	say "And the state tells what it runs in"
 	hcs state hcs-demo-vm
 }

@@ -218,9 +218,11 @@ def remove_cgroups(name):
 
 
 def kill_cgroup(path):
-    for pid in (path / "cgroup.procs").read_text().split():
+    for pid in map(int, (path / "cgroup.procs").read_text().split()):
+        if pid <= 0:
+            continue  # one that is just going: to kill(2) that is our own process group
         try:
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 

@@ -113,6 +113,9 @@ def descendants() -> dict:
 
 
 def kill(pid: int, sig=signal.SIGKILL) -> None:
+    # cgroup.procs says 0 of one that is just going: to kill(2) that is our own process group.
+    if pid <= 0:
+        return
     try:
         os.kill(pid, sig)
     except ProcessLookupError:
