@@ -219,7 +219,7 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		if (o->binds[i] < 0)
 			return error_wrap(err, o->binds[i], "mounts[%zu] (%s)", i, step->target);
 	}
-	return 0;
+	return share_root_protect(share, o->root, o->binds, err);
 }
 
 static int enter(int vmwp, struct error *err)
