@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 static int check_cgroups_mode(const struct command *command, const char *mode, struct error *err)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 /* More than any caller passes; the descriptors must be open anyway. */
 #define PRESERVE_FDS_MAX 65536

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compute/scratch.h"
 #include "runhcs/command.h"
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 struct values {
 	const char *path, *size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runhcs/command.h"
-#include "runhcs/number.h"
-#include "runhcs/output.h"
+#include "cli/number.h"
+#include "cli/output.h"
 #include "runhcs/stats_json.h"
 
 #define DEFAULT_INTERVAL "5s"

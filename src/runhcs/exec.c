@@ -2,7 +2,7 @@
 #include "runhcs/command.h"
 #include "runhcs/create_options.h"
 #include "runhcs/exec_process.h"
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 /* NGROUPS_MAX of the kernel. */
 #define GROUPS_MAX 65536

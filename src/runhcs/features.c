@@ -2,7 +2,7 @@
 #include "compute/features.h"
 #include "oci/features.h"
 #include "runhcs/command.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 /* Annotations are where the document has room for what a runtime wants to say. */
 static char *features_json(const struct compute_features *here)

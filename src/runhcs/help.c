@@ -1,46 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runhcs/help.h"
 
-#include <string.h>
+#include "cli/help.h"
 
-#define PAGE_WIDTH ((size_t)80)
 #define OPTION_COLUMN ((size_t)30)
-
-/* Text from column `indent` on, broken at spaces; "\n" begins a paragraph's next line. */
-static void print_wrapped(struct output *out, const char *text, size_t indent)
-{
-	size_t column = indent;
-
-	while (*text) {
-		const size_t word = strcspn(text, " \n");
-
-		if (column > indent && column + word > PAGE_WIDTH) {
-			output_text(out, "\n");
-			output_pad(out, indent);
-			column = indent;
-		}
-		output_bytes(out, text, word);
-		column += word;
-		text += word;
-		if (*text == '\n') {
-			output_text(out, "\n");
-			output_pad(out, indent);
-			column = indent;
-			text++;
-		} else if (*text == ' ') {
-			text++;
-			if (column + 1 + strcspn(text, " \n") <= PAGE_WIDTH) {
-				output_text(out, " ");
-				column++;
-			} else {
-				output_text(out, "\n");
-				output_pad(out, indent);
-				column = indent;
-			}
-		}
-	}
-	output_text(out, "\n");
-}
 
 static void print_option(struct output *out, const struct option *option)
 {
@@ -60,7 +23,7 @@ static void print_option(struct output *out, const struct option *option)
 		used = 0;
 	}
 	output_pad(out, OPTION_COLUMN - used);
-	print_wrapped(out, option->help, OPTION_COLUMN);
+	cli_wrap(out, option->help, OPTION_COLUMN);
 }
 
 static void print_options(struct output *out, const struct option *options, const char *title)
@@ -86,7 +49,7 @@ void help_print(struct output *out, const struct command *command)
 		output_format(out, "Usage: runhcs %s %s\n\n", command->name, command->usage);
 	else
 		output_format(out, "Usage: runhcs %s\n\n", command->usage);
-	print_wrapped(out, command->description, 0);
+	cli_wrap(out, command->description, 0);
 	if (!command->name)
 		print_commands(out);
 	print_options(out, command->options, command->name ? "Options" : "Global options");

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "runhcs/command.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 #include "runhcs/state_list.h"
-#include "runhcs/table.h"
+#include "cli/table.h"
 
 #define COLUMNS 7
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/fd.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",

@@ -12,7 +12,7 @@
 #include "runhcs/global.h"
 #include "runhcs/help.h"
 #include "runhcs/log.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 #include "runhcs/version.h"
 
 const struct command *const all_commands[] = {

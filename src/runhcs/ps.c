@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "base/subprocess.h"
 #include "runhcs/command.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 /* What ps may print for a whole host; more is not a process list. */
 #define PS_OUTPUT_MAX ((size_t)256 * 1024 * 1024)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runhcs/command.h"
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 struct values {
 	const char *pid;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runhcs/command.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 static int run(const struct invocation *invocation, int argc, char **argv, int *ret_status,
 	       struct error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "compute/system.h"
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 /* The statistics as the object that runc's events command prints, whose readers (go-runc among
  * them) know these keys; like there, counters of 0 are left out where they are optional. vm: NULL or

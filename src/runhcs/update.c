@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "oci/parse.h"
 #include "runhcs/command.h"
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 struct values {
 	const char *resources, *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_rt_period,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 /* The lines that engines look for: "runhcs version …", "commit: …", "spec: …". */
 void version_print(struct output *out);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 static void unsigned_takes_only_digits(void **state)
 {

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "runhcs/output.h"
-#include "runhcs/table.h"
+#include "cli/output.h"
+#include "cli/table.h"
 
 static void assert_output(const struct output *out, const char *expected)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runhcs/number.h"
+#include "cli/number.h"
 
 #include <inttypes.h>
 #include <string.h>

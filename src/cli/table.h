@@ -2,7 +2,7 @@
 #pragma once
 #include <stddef.h>
 
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 /*
  * Columns as Go's tabwriter lays them out for runc: each as wide as its longest cell and three

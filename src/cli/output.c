@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runhcs/output.h"
+#include "cli/output.h"
 
 #include <inttypes.h>
 #include <math.h>
