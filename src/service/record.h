@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What is stored of a container (service.h says where), read, changed and written. */
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "service/container_config.h"
+#include "service/service.h"
+
+enum record_status {
+	RECORD_CREATED,
+	RECORD_RUNNING,
+	RECORD_PAUSED,
+	RECORD_RESTARTING,
+	RECORD_REMOVING,
+	RECORD_EXITED,
+	RECORD_DEAD
+};
+const char *record_status_name(enum record_status status); /* docker's words */
+
+struct record_state { /* owned strings */
+	enum record_status status;
+	pid_t pid, supervisor;     /* 0: none; pid of the host that stands for its init */
+	uint64_t supervisor_start; /* base/pid.h */
+	int exit_code;
+	bool oom_killed;
+	bool stopped_by_user; /* no restart under unless-stopped, and none of on-failure */
+	char *error;          /* why it could not be started, or ended; NULL */
+	char *started_at, *finished_at; /* RFC 3339 with nanoseconds; NULL: never */
+	unsigned restart_count;
+	char *boot_id; /* of the host when it was started: after a reboot nothing runs */
+	struct network_attachment network; /* while it runs */
+};
+
+struct record {
+	int dir_fd;      /* owned, ROOT/containers/ID */
+	int lock_fd;     /* owned; -1: only read */
+	char *id, *name; /* 64 hex digits; without docker's "/" */
+	char *created;   /* RFC 3339 with nanoseconds */
+	char *image_id;  /* "sha256:…" */
+	char *path;      /* directory, absolute */
+	struct container_config config;
+	struct record_state state;
+};
+#define RECORD_INIT ((struct record){ .dir_fd = -1, .lock_fd = -1 })
+void record_done(struct record *record);
+#define _cleanup_record_ _cleanup_(record_done)
+
+enum record_lock { RECORD_READ, RECORD_LOCK };
+/* By name, id, or the beginning of an id. With RECORD_LOCK waits for others. What a killed supervisor,
+ * or a reboot, left behind is put in order first (record_reconcile). -ENOENT: "No such container: x". */
+int record_open(const struct service *service, const char *name, enum record_lock lock,
+		struct record *ret, struct error *err);
+/* All, newest first; what cannot be read is left out. Caller: record_done each, free. */
+int record_list(const struct service *service, struct record **ret, size_t *ret_len,
+		struct error *err);
+/* Takes an id and a name (NULL: one is made up, adjective_surname-like words of our own), makes the
+ * directory, stores config (moved into *ret). -EEXIST in docker's words: 'Conflict. The container name
+ * "/x" is already in use by container "…"'. Locked on return. */
+int record_make(const struct service *service, const char *name, struct container_config *config,
+		const char *image_id, struct record *ret, struct error *err);
+int record_store_config(const struct service *service, struct record *record, struct error *err);
+int record_store_state(struct record *record, struct error *err);
+int record_rename(const struct service *service, struct record *record, const char *name,
+		  struct error *err);
+/* Name, directory, image pin, anonymous volumes (when volumes): all of it, the directory last. */
+int record_remove(const struct service *service, struct record *record, bool volumes,
+		  struct error *err);
