@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -38,9 +39,24 @@ struct archive_extract {
 /* Unpacks what fd gives (tar: ustar, pax, GNU; plain, gzip or zstd) into the root: files, directories,
  * links, FIFOs, devices, with owner, mode, times, xattrs and capabilities, sparse files sparse. Names
  * with "..", absolute ones, and links on the way are resolved within the root; a hard link's target too.
+ * What an archive says of a directory holds at the end, when all is in it; a later entry of the same name
+ * replaces an earlier one. Long runs of zeros become holes. Extended attributes of overlayfs
+ * ("trusted.overlay.") are refused by name; SELinux labels are left to the host's policy, POSIX ACLs
+ * count where they are extended attributes.
  * *ret_bytes (may be NULL): what the files have together. -EFBIG, -E2BIG past a limit. */
 int archive_extract(int fd, const struct archive_extract *how, uint64_t *ret_bytes,
 		    struct error *err);
+
+/* Where the bytes of an archive come from when it is not a descriptor. */
+struct archive_source {
+	/* The next bytes, which stay until the next call: their number, 0 at the end, -errno with err set. */
+	ssize_t (*read)(void *data, const void **ret, struct error *err);
+	void *data;
+};
+/* The same of bytes that are plain tar: nothing is decompressed. What follows the end of the archive is
+ * not read. */
+int archive_extract_from(const struct archive_source *source, const struct archive_extract *how,
+			 uint64_t *ret_bytes, struct error *err);
 
 struct archive_create {
 	int root; /* directory below which path is resolved */
@@ -52,6 +68,10 @@ struct archive_create {
 	enum archive_whiteout whiteout;
 	bool mounts;
 	bool follow; /* if path is a symbolic link: what it points to, within the root */
+	const char *const
+		*exclude; /* NULL-terminated: left out, by path below path ("/a/b"); may be NULL */
 };
-/* Writes a pax tar to fd: sorted by name within each directory, so the same tree gives the same bytes. */
+/* Writes a pax tar to fd: sorted by name within each directory, so the same tree gives the same bytes.
+ * Sockets are left out, as tar does; so are overlayfs's attributes and SELinux labels. A file that changes
+ * meanwhile is cut or filled up with zeros to the size that it had. */
 int archive_create(int fd, const struct archive_create *how, struct error *err);

@@ -60,6 +60,7 @@ struct compute_create {
 	bool detach;        /* run */
 	bool no_subreaper;  /* run */
 	bool hooks_in_root; /* in a guest: see struct container_create */
+	bool files_only;    /* for compute_files alone: never started; no program of it runs */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,

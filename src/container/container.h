@@ -38,6 +38,8 @@ struct container_create {
 	/* createContainer hooks are files of the container's root, and run in it: in a guest, which
 	 * has no others. */
 	bool hooks_in_root;
+	/* Made for container_files alone: its program need not be there, and it cannot be started. */
+	bool files_only;
 	int console_sock;      /* connected; gets the terminal's master; -1 without a terminal */
 	unsigned preserve_fds; /* descriptors 3 … 3+n-1 stay open in the container */
 	unsigned listen_fds; /* the first so many of them are sockets passed by sd_listen_fds(3) */

@@ -147,8 +147,9 @@ static int finish_root(struct init *in, struct error *err)
 		r = make_cwd(in, err);
 	if (r == 0 && in->new_mntns)
 		r = rootfs_finish(&in->fs, err);
-	if (r == 0)
-		r = process_find(&in->process, err);
+	if (r < 0 || in->create->files_only)
+		return r;
+	r = process_find(&in->process, err);
 	if (r == 0)
 		r = process_complete_env(&in->process, &in->fs, err);
 	return r;
@@ -240,6 +241,10 @@ static int init_run(struct init *in, struct error *err)
 		r = namespace_unshare_cgroup(in->namespaces, err);
 	if (r == 0)
 		r = wait_until_started(in, err);
+	if (r == 0 && in->create->files_only)
+		r = error_set(err, EINVAL,
+			      "the container was made for its files alone: it has no "
+			      "program to start");
 	if (r == 0)
 		r = run_hooks(in, OCI_HOOK_START_CONTAINER, "created", err);
 	if (r == 0)

@@ -9,6 +9,7 @@ static const struct request_op operations[] = {
 	{ "create", request_create, true, true },
 	{ "start", request_start, false, true },
 	{ "exec", request_exec, true, true },
+	{ "files", request_files, true, true },
 	{ "signal", request_signal, false, true },
 	{ "pause", request_pause, false, true },
 	{ "resume", request_resume, false, true },

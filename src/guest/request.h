@@ -52,10 +52,11 @@ int request_object(const struct request *request, const char *key, char **ret, s
 		   struct error *err);
 bool request_bool(const struct request *request, const char *key);
 
-/* The operations by file: request_process.c, request_control.c, request_query.c, request_system.c */
+/* The operations by file: request_process.c, request_files.c, request_control.c, request_query.c, request_system.c */
 int request_create(struct request *request, json_t **ret_result, struct error *err);
 int request_start(struct request *request, json_t **ret_result, struct error *err);
 int request_exec(struct request *request, json_t **ret_result, struct error *err);
+int request_files(struct request *request, json_t **ret_result, struct error *err);
 int request_signal(struct request *request, json_t **ret_result, struct error *err);
 int request_pause(struct request *request, json_t **ret_result, struct error *err);
 int request_resume(struct request *request, json_t **ret_result, struct error *err);

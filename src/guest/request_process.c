@@ -108,7 +108,8 @@ int request_create(struct request *request, json_t **ret_result, struct error *e
 	struct compute_create create = { .id = request->id,
 					 .owner = "root",
 					 .isolation = ISOLATION_PROCESS,
-					 .hooks_in_root = true };
+					 .hooks_in_root = true,
+					 .files_only = request_bool(request, "files_only") };
 	int r;
 
 	if (request->system) {

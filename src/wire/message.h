@@ -5,7 +5,7 @@
  * {"error": {"code": errno, "message": "…", "status": exit status or 0}}, the error of the compute
  * layer in the guest as it is: the host's command prints it as its own.
  *
- * A connection has at most one process: that of its "create" or "exec". Its streams (frame.h) and
+ * A connection has at most one process: that of its "create", "exec" or "files". Its streams (frame.h) and
  * its EXIT go over the connection; when the connection ends (GONE), the process is killed (a
  * container's init: the container).
  *
@@ -20,10 +20,14 @@
  *          once, before the first create
  * create   "id", "config" (OCI configuration, as object), {"pid"} of init in the guest; waits for
  *          "scratch" (serial of a disk with ext4,         start
- *          optional: mounted at GUEST_SCRATCH/id)
+ *          optional: mounted at GUEST_SCRATCH/id),
+ *          "files_only" (bool): never started
  * start    "id"                                           {}: the program runs, or has ended
  * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
  *          "cgroup" (optional), "ignore_paused" (bool)
+ * files    "id", "kind" (stat, pack, unpack, changes:     {"pid"}: the archive goes over its stream 0
+ *          container/files.h), "path", "name", "follow",  or 1; an error is on stream 2, its errno
+ *          "mounts", "same_owner", "exclude" (paths)      and its message
  * signal   "signal", and "id" with "all" (bool); without  {}
  *          id: to the connection's process
  * resize   "width", "height": of the connection's         {}

@@ -417,8 +417,10 @@ static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err
 	}
 	if (cr->nics.request)
 		(void)json_array_append_new(requests, TAKE_PTR(cr->nics.request));
-	(void)json_array_append_new(requests, json_pack("{s:s, s:s, s:o}", "op", "create", "id",
-							cr->c.id, "config", config));
+	(void)json_array_append_new(requests,
+				    json_pack("{s:s, s:s, s:o, s:b}", "op", "create", "id",
+					      cr->c.id, "config", config, "files_only",
+					      (int)cr->create->engine.files_only));
 	*ret = requests;
 	return 0;
 }

@@ -12,12 +12,12 @@
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
 #include "compute/hyperv/create.h"
+#include "compute/hyperv/process.h"
 #include "compute/hyperv/ps_snapshot.h"
 #include "compute/hyperv/share.h"
 #include "compute/isolation.h"
 #include "oci/write.h"
 #include "vm/nic.h"
-#include "vmproc/launch.h"
 #include "wire/frame.h"
 #include "wire/stats.h"
 
@@ -37,14 +37,6 @@ static int init_start(const struct stored *s, const struct oci_spec *spec, int i
 		      struct error *err)
 {
 	return container_init_start(&s->container, spec, init, err);
-}
-
-static int enter_cgroup(void *data, struct error *err)
-{
-	struct cgroup *cg = data;
-	int r = cg ? cgroup_enter(cg, err) : 0;
-
-	return r == 0 && cg ? cgroup_enter_memory(cg, err) : r;
 }
 
 static int make_requests(const struct stored *s, const struct container_exec *exec, json_t **ret,
@@ -72,74 +64,30 @@ static int make_requests(const struct stored *s, const struct container_exec *ex
 	return *ret ? 0 : error_oom(err);
 }
 
-static pid_t owner_pid(const struct stored *s)
-{
-	/* vmwp is the owner's child, and its user that of the owner's process. */
-	struct pid_stat stat;
-
-	if (!s->vm.host)
-		return s->container.pid;
-	return pid_read_stat(s->vm.pid, &stat) == 0 ? stat.ppid : 0;
-}
-
 static int run_exec(const struct stored *s, const struct container_exec *exec, pid_t *ret_pid,
 		    int *ret_pidfd, struct error *err)
 {
-	_cleanup_close_ int pidfd = -1, sync = -1, connection = -1;
-	_cleanup_cgroup_ struct cgroup *cg = NULL;
-	struct vmproc_spawn spawn = {
-		.id = s->container.id,
-		.exec = true,
-		.netns = -1,
+	struct hyperv_process process = {
 		.stdio = { 0, 1, 2 },
-		.cgroup_fd = -1,
-		.prepare = enter_cgroup,
-	};
-	struct vmproc_begin what = {
-		.start_socket = -1,
 		.console = exec->process->terminal ? exec->console_sock : -1,
-		.reason = -1,
 		.rows = (uint16_t)exec->process->console_size.height,
 		.columns = (uint16_t)exec->process->console_size.width,
-		.uid = hyperv_uid(owner_pid(s)),
 		.warn = exec->warn,
 		.warn_data = exec->warn_data,
 	};
 	json_t *requests;
-	int r, guest_pid;
+	int r;
 
 	if (exec->preserve_fds > 0)
 		return error_set(err, ENOTSUP,
 				 "--preserve-fds: descriptors cannot be passed into a VM");
-	connection = what.connection = hyperv_connect(s, err);
-	if (connection < 0)
-		return connection;
-	if (s->container.cgroup_manager != CGROUP_DISABLED && s->container.cgroup_path) {
-		r = container_cgroup(&s->container, &cg, err);
-		if (r == 0)
-			r = cgroup_open_enter(cg, err);
-		if (r < 0)
-			return r;
-		spawn.data = cg;
-	}
 	r = make_requests(s, exec, &requests, err);
 	if (r < 0)
 		return r;
-	r = vmproc_spawn(&spawn, ret_pid, &pidfd, &sync, err);
-	if (r == 0 && cg)
-		r = cgroup_attach(cg, *ret_pid, NULL, err);
-	if (r == 0)
-		r = vmproc_begin(sync, requests, &what, &guest_pid, err);
+	process.requests = requests;
+	r = hyperv_process(s, &process, ret_pid, ret_pidfd, err);
 	json_decref(requests);
-	if (pidfd < 0)
-		return r;
-	if (r < 0) {
-		(void)pidfd_kill(pidfd, SIGKILL);
-		(void)pidfd_reap(pidfd);
-		return r;
-	}
-	*ret_pidfd = TAKE_FD(pidfd);
-	return 0;
+	return r;
 }
 
 static int stopped(const struct stored *s, struct error *err)

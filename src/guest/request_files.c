@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files: a process of the agent's own that packs or unpacks what a container has (container/files.h). */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "compute/store.h"
+#include "container/files.h"
+#include "guest/request.h"
+#include "oci/parse.h"
+
+#define EXCLUDE_MAX 1024 /* mounts of a container */
+
+/* exclude: room for EXCLUDE_MAX and the end. */
+static int parse(const struct request *request, struct container_files *files, const char **exclude,
+		 struct error *err)
+{
+	const char *kind;
+	size_t i, n = 0;
+	json_t *value;
+	int r = request_string(request, "kind", &kind, err);
+
+	if (r < 0)
+		return r;
+	if (container_files_parse(kind, &files->kind) < 0)
+		return error_set(err, EINVAL, "kind: no such operation on files");
+	if (files->kind != CONTAINER_FILES_CHANGES)
+		r = request_string(request, "path", &files->path, err);
+	files->name = json_string_value(json_object_get(request->root, "name"));
+	files->exclude = exclude;
+	json_array_foreach(json_object_get(request->root, "exclude"), i,
+			   value) if (json_is_string(value) && n < EXCLUDE_MAX) exclude[n++] =
+		json_string_value(value);
+	files->follow = request_bool(request, "follow");
+	files->mounts = request_bool(request, "mounts");
+	files->same_owner = request_bool(request, "same_owner");
+	files->fd = files->kind == CONTAINER_FILES_UNPACK ? STDIN_FILENO : STDOUT_FILENO;
+	return r;
+}
+
+/* Its end is the answer: the caller reads the error as errno and message. */
+static _Noreturn void child_main(const struct stored *s, const struct oci_spec *spec,
+				 const struct container_files *files, int channel)
+{
+	struct error err = ERROR_INIT;
+
+	(void)close_fd(channel);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (container_files(&s->container, spec, files, &err) == 0)
+		_exit(0);
+	(void)dprintf(STDERR_FILENO, "%d %s", err.code, error_text(&err));
+	_exit(1);
+}
+
+int request_files(struct request *request, json_t **ret_result, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	_cleanup_oci_spec_ struct oci_spec spec = { 0 };
+	const char *exclude[EXCLUDE_MAX + 1] = { 0 };
+	struct container_files files = { 0 };
+	int32_t pid;
+	int r;
+
+	r = parse(request, &files, exclude, err);
+	if (r == 0)
+		r = store_open(&request->host, request->id, STORE_READ, &s, err);
+	if (r == 0)
+		r = store_load_config(s.dir_fd, &spec, err);
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid < 0)
+		return error_sys(err, errno, "fork");
+	if (pid == 0)
+		child_main(&s, &spec, &files, request->channel);
+	r = worker_send(request->channel, WORKER_PROCESS, &pid, sizeof(pid), -1);
+	if (r < 0)
+		return error_sys(err, -r, "tell the agent of the new process");
+	*ret_result = json_pack("{s:i}", "pid", pid);
+	return *ret_result ? 0 : error_oom(err);
+}
