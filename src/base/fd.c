@@ -13,7 +13,7 @@
 
 #include "base/path.h"
 
-#define FDS_MAX 32
+#define FDS_MAX 168
 #define CONNECT_TIMEOUT 20 /* s */
 
 int fd_write_all(int fd, const void *data, size_t len)

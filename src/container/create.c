@@ -14,7 +14,6 @@
 #include "container/lsm.h"
 #include "container/netdev.h"
 #include "container/rdt.h"
-#include "container/scratch_file.h"
 #include "container/sync.h"
 #include "container/sysctl.h"
 #include "container/user_map.h"
@@ -39,7 +38,7 @@ static void creation_done(struct creation *cr)
 	if (cr->cgroup)
 		cgroup_free(cr->cgroup);
 	process_plan_done(&cr->init.process);
-	cr->init.fs.scratch_fd = close_fd(cr->init.fs.scratch_fd);
+	layer_mounts_done(&cr->init.fs.files);
 	cr->init.sync = close_fd(cr->init.sync);
 	cr->init.listen = close_fd(cr->init.listen);
 	cr->sync = close_fd(cr->sync);
@@ -423,7 +422,7 @@ static int make(struct creation *cr, struct error *err)
 	if (r == 0)
 		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
-		r = scratch_file_open(cr->create->spec, cr->create->bundle, &cr->init.fs.scratch_fd,
+		r = layer_mounts_open(cr->create->spec, cr->create->bundle, &cr->init.fs.files,
 				      err);
 	if (r == 0)
 		r = make_start_socket(cr, err);
@@ -438,7 +437,7 @@ static int make(struct creation *cr, struct error *err)
 		return r;
 	cr->init.sync = close_fd(cr->init.sync);
 	cr->init.listen = close_fd(cr->init.listen);
-	cr->init.fs.scratch_fd = close_fd(cr->init.fs.scratch_fd);
+	layer_mounts_done(&cr->init.fs.files);
 	r = pid_read_stat(cr->c.pid, &stat);
 	if (r < 0)
 		return error_sys(err, -r, "read the start time of the container's process");

@@ -42,6 +42,38 @@ static int open_layer(struct rootfs *fs, size_t index, struct error *err)
 	return fd < 0 ? error_sys(err, errno, "windows.layerFolders[%zu] (%s)", index, path) : fd;
 }
 
+static int refuse_in_userns(const struct rootfs *fs, size_t index, struct error *err)
+{
+	if (!fs->userns)
+		return 0;
+	return error_set(err, EOPNOTSUPP,
+			 "windows.layerFolders[%zu]: in a user namespace a layer and the scratch "
+			 "must be directories",
+			 index);
+}
+
+/* The layers of an overlay must be in mounts that are attached somewhere, too: on top of our root, whose
+ * paths still resolve below it. It covers nothing, and goes with the root in the pivot. */
+static int attach_layer(struct rootfs *fs, size_t index, struct error *err)
+{
+	_cleanup_close_ int root = -1;
+	int fd = fs->files.layers[index], r;
+
+	r = refuse_in_userns(fs, index, err);
+	if (r < 0)
+		return r;
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_sys(err, errno, "open /");
+	r = root_propagation_isolate(fs->spec, root, fd, err);
+	if (r == 0)
+		r = mount_fd_attach(fd, root, err);
+	if (r < 0)
+		return error_wrap(err, r, "windows.layerFolders[%zu]", index);
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? error_sys(err, errno, "duplicate a layer's descriptor") : fd;
+}
+
 /* A directory of the scratch, which containers before this one have written below: not a link. */
 static int make_dir(int scratch, const char *name, mode_t mode, struct error *err)
 {
@@ -57,21 +89,18 @@ static int make_dir(int scratch, const char *name, mode_t mode, struct error *er
  * nobody looks at again by its path, since the layers are open by now, as are the sources of binds. */
 static int attach_scratch(struct rootfs *fs, int target, struct error *err)
 {
-	int r, fd;
+	int scratch = fs->files.scratch, r, fd;
 
-	if (fs->userns)
-		return error_set(
-			err, EOPNOTSUPP,
-			"windows.layerFolders[%zu]: in a user namespace the scratch must be "
-			"a directory",
-			fs->spec->layer_folders.len - 1);
-	r = root_propagation_isolate(fs->spec, target, fs->scratch_fd, err);
+	r = refuse_in_userns(fs, fs->spec->layer_folders.len - 1, err);
+	if (r < 0)
+		return r;
+	r = root_propagation_isolate(fs->spec, target, scratch, err);
 	if (r == 0)
-		r = mount_fd_attach(fs->scratch_fd, target, err);
+		r = mount_fd_attach(scratch, target, err);
 	if (r < 0)
 		return error_wrap(err, r, "windows.layerFolders[%zu]",
 				  fs->spec->layer_folders.len - 1);
-	fd = fcntl(fs->scratch_fd, F_DUPFD_CLOEXEC, 3);
+	fd = fcntl(scratch, F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? error_sys(err, errno, "duplicate the scratch's descriptor") : fd;
 }
 
@@ -88,14 +117,15 @@ static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *er
 		return error_set(err, EINVAL, "windows.layerFolders: more than %d layers",
 				 LOWER_MAX);
 	for (size_t i = 0; i + 1 < len; i++) {
-		int fd = open_layer(fs, i, err);
+		bool is_file = fs->files.layers && fs->files.layers[i] >= 0;
+		int fd = is_file ? attach_layer(fs, i, err) : open_layer(fs, i, err);
 
 		if (fd < 0)
 			return fd;
 		overlay->lower[overlay->lower_len++] = fd;
 	}
-	overlay->scratch = fs->scratch_fd >= 0 ? attach_scratch(fs, overlay->lower[0], err)
-					       : open_layer(fs, len - 1, err);
+	overlay->scratch = fs->files.scratch >= 0 ? attach_scratch(fs, overlay->lower[0], err)
+						  : open_layer(fs, len - 1, err);
 	if (overlay->scratch < 0)
 		return overlay->scratch;
 	/* The root directory shows the upper's mode: the topmost layer's is the one meant. */
@@ -108,8 +138,9 @@ static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *er
 	return overlay->work < 0 ? overlay->work : 0;
 }
 
-/* By descriptors (Linux 6.13). -EINVAL where overlay knows fsconfig(2) but not that (from 6.5),
- * -EOPNOTSUPP where the kernel feeds it a string of options (before). */
+/* By descriptors (Linux 6.13). -EBADF where fsconfig(2) takes none of O_PATH (seen with 6.12), -EINVAL
+ * where overlay knows it but not that (from 6.5), -EOPNOTSUPP where the kernel feeds it a string of options
+ * (before). */
 static int mount_by_fds(struct rootfs *fs, const struct overlay *overlay, struct error *err)
 {
 	_cleanup_close_ int ctx = fs_context_open("overlay", err);
@@ -157,12 +188,12 @@ static int mount_by_paths(struct rootfs *fs, const struct overlay *overlay, stru
 	return 0;
 }
 
-/* The mount that is now on top of the scratch. */
-static int reopen_scratch(struct rootfs *fs, struct error *err)
+/* The mount that is now on top of the scratch: stepping up from inside the scratch leads onto it. */
+static int open_overlay(const struct overlay *overlay, struct error *err)
 {
-	if (fs->scratch_fd >= 0) /* which is on top of the first layer */
-		return open_layer(fs, 0, err);
-	return open_layer(fs, fs->spec->layer_folders.len - 1, err);
+	int fd = openat(overlay->upper, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? error_sys(err, errno, "open the overlay") : fd;
 }
 
 static int assemble(struct rootfs *fs, const struct overlay *overlay, struct error *err)
@@ -178,12 +209,12 @@ static int assemble(struct rootfs *fs, const struct overlay *overlay, struct err
 		r = mount_fd_attach(fd, overlay->scratch, err);
 		return r < 0 ? r : TAKE_FD(fd);
 	}
-	if (fd != -EINVAL && fd != -EOPNOTSUPP) {
+	if (fd != -EBADF && fd != -EINVAL && fd != -EOPNOTSUPP) {
 		error_move(err, &cause);
 		return error_wrap(err, fd, "windows.layerFolders");
 	}
 	r = mount_by_paths(fs, overlay, err);
-	return r < 0 ? r : reopen_scratch(fs, err);
+	return r < 0 ? r : open_overlay(overlay, err);
 }
 
 int overlay_mount(struct rootfs *fs, struct error *err)

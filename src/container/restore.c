@@ -22,7 +22,6 @@
 #include "container/overlay.h"
 #include "container/rdt.h"
 #include "container/rootfs.h"
-#include "container/scratch_file.h"
 
 /* Everything that restoring holds. */
 struct restoring {
@@ -35,7 +34,7 @@ struct restoring {
 	struct criu criu;
 	char *root; /* path of the root that criu is given, in its mount namespace */
 	int pidfd;
-	int scratch_fd;            /* see struct rootfs */
+	struct layer_mounts files; /* see struct rootfs */
 	int fds[2 + OCI_NS_KINDS]; /* for criu: see criu_launch; borrowed */
 	bool cgroup_made;
 };
@@ -50,7 +49,7 @@ static void restoring_done(struct restoring *rs)
 		cgroup_free(rs->cgroup);
 	free(TAKE_PTR(rs->root));
 	rs->pidfd = close_fd(rs->pidfd);
-	rs->scratch_fd = close_fd(rs->scratch_fd);
+	layer_mounts_done(&rs->files);
 	container_done(&rs->c);
 }
 
@@ -158,7 +157,8 @@ static int open_root(struct restoring *rs, struct error *err)
 	rootfs_init(&fs);
 	fs.spec = rs->create->spec;
 	fs.bundle = rs->create->bundle;
-	fs.scratch_fd = TAKE_FD(rs->scratch_fd); /* of this child */
+	fs.files = rs->files; /* of this child */
+	rs->files = LAYER_MOUNTS_INIT;
 	fd = overlay_mount(&fs, err);
 	rootfs_done(&fs);
 	if (fd >= 0) {
@@ -380,7 +380,7 @@ static int make(struct restoring *rs, struct error *err)
 	if (r == 0)
 		r = rs->create->record(&rs->c, rs->create->data, err);
 	if (r == 0)
-		r = scratch_file_open(rs->create->spec, rs->create->bundle, &rs->scratch_fd, err);
+		r = layer_mounts_open(rs->create->spec, rs->create->bundle, &rs->files, err);
 	if (r == 0)
 		r = make_cgroup(rs, err);
 	if (r == 0)
@@ -429,7 +429,7 @@ int container_restore(const struct container_create *create,
 							  .options = options,
 							  .criu = CRIU_INIT,
 							  .pidfd = -1,
-							  .scratch_fd = -1 };
+							  .files = LAYER_MOUNTS_INIT };
 	int r;
 
 	for (int k = 0; k < OCI_NS_KINDS; k++)

@@ -18,12 +18,14 @@
 
 void rootfs_init(struct rootfs *fs)
 {
-	*fs = (struct rootfs){ .scratch_fd = -1, .root_fd = -1, .proc_fd = -1, .null_fd = -1 };
+	*fs = (struct rootfs){
+		.files = LAYER_MOUNTS_INIT, .root_fd = -1, .proc_fd = -1, .null_fd = -1
+	};
 }
 
 void rootfs_done(struct rootfs *fs)
 {
-	fs->scratch_fd = close_fd(fs->scratch_fd);
+	layer_mounts_done(&fs->files);
 	fs->root_fd = close_fd(fs->root_fd);
 	fs->proc_fd = close_fd(fs->proc_fd);
 	fs->null_fd = close_fd(fs->null_fd);

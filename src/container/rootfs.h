@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "container/layer_file.h"
 #include "container/mounts.h"
 #include "oci/spec.h"
 
@@ -20,11 +21,10 @@ struct rootfs {
 	const char *path;   /* absolute path of the root directory; unused with layers */
 	const char *bundle; /* absolute: relative mount sources and layers start here */
 	const struct cgroup
-		*cgroup; /* may be NULL: mounts of type cgroup are then read-only views */
-	int scratch_fd;  /* detached mount of a scratch that is a file (scratch_file.h); -1: a
-			  * directory. Owned */
-	bool userns;     /* in a new or joined user namespace: mknod cannot work, bind devices */
-	bool new_netns;  /* sysfs can be mounted only by the owner of the netns */
+		*cgroup;           /* may be NULL: mounts of type cgroup are then read-only views */
+	struct layer_mounts files; /* owned: of layers and a scratch that are files */
+	bool userns;    /* in a new or joined user namespace: mknod cannot work, bind devices */
+	bool new_netns; /* sysfs can be mounted only by the owner of the netns */
 	bool new_cgroupns;
 	bool no_pivot; /* MS_MOVE + chroot, for a root on initramfs */
 	/* found and kept by rootfs_* */

@@ -11,35 +11,15 @@
 
 #include "base/fd.h"
 #include "guest/agent.h"
+#include "guest/disk.h"
+#include "guest/layers.h"
 #include "wire/message.h"
-
-#define SERIAL_MAX 20 /* of a virtio disk */
-
-/* /dev/NAME of the disk with that serial number, as the kernel shows it below /sys. */
-static int find_disk(const char *serial, char path[64], struct error *err)
-{
-	_cleanup_closedir_ DIR *dir = opendir("/sys/block");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		_cleanup_free_ char *text = NULL, *name = NULL;
-		size_t len;
-
-		if (entry->d_name[0] == '.' || asprintf(&name, "%s/serial", entry->d_name) < 0)
-			continue;
-		if (file_read(dirfd(dir), name, 4096, &text, &len) < 0 || strcmp(text, serial) != 0)
-			continue;
-		return snprintf(path, 64, "/dev/%s", entry->d_name) < 64 ? 0 : -ENAMETOOLONG;
-	}
-	return error_set(err, ENODEV, "scratch: the VM has no disk with serial number \"%s\"",
-			 serial);
-}
 
 static int mount_scratch(const struct request *request, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;
 	const char *serial;
-	char disk[64];
+	char disk[DISK_NAME_MAX], device[sizeof("/dev/") + DISK_NAME_MAX];
 	int r;
 
 	if (!json_object_get(request->root, "scratch"))
@@ -47,18 +27,18 @@ static int mount_scratch(const struct request *request, struct error *err)
 	r = request_string(request, "scratch", &serial, err);
 	if (r < 0)
 		return r;
-	if (strlen(serial) > SERIAL_MAX)
-		return error_set(err, EINVAL, "scratch: longer than %d characters", SERIAL_MAX);
-	r = find_disk(serial, disk, err);
+	r = disk_find(serial, disk, err);
 	if (r < 0)
-		return r;
+		return error_wrap(err, r, "scratch");
+	(void)snprintf(device, sizeof(device), "/dev/%s", disk);
 	if (asprintf(&path, GUEST_SCRATCH "/%s", request->id) < 0)
 		return error_oom(err);
 	(void)mkdir(GUEST_SCRATCH, 0700);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "make %s", path);
-	if (mount(disk, path, "ext4", MS_NOATIME, NULL) < 0)
-		return error_sys(err, errno, "mount the scratch disk \"%s\"", serial);
+	/* discard: what is deleted is given back to the host, whose file has holes again. */
+	if (mount(device, path, "ext4", MS_NOATIME | MS_NOSUID | MS_NODEV, "discard") < 0)
+		return error_sys(err, errno, "mount the scratch disk \"%s\" as ext4", serial);
 	return 0;
 }
 
@@ -86,9 +66,12 @@ void bundle_remove(const char *id)
 		(void)rmdir(dir);
 	}
 	if (asprintf(&scratch, GUEST_SCRATCH "/%s", id) >= 0) {
+		/* The overlay on it is a mount below it, and goes with it. */
+		(void)umount2(scratch, MNT_DETACH);
 		(void)umount2(scratch, MNT_DETACH);
 		(void)rmdir(scratch);
 	}
+	layers_unmount(id);
 }
 
 static int write_config(const struct request *request, const char *path, struct error *err)
@@ -124,6 +107,8 @@ int bundle_make(const struct request *request, char **ret_path, struct error *er
 	r = write_config(request, path, err);
 	if (r == 0)
 		r = mount_scratch(request, err);
+	if (r == 0)
+		r = layers_mount(request, err);
 	if (r < 0) {
 		bundle_remove(request->id);
 		return r;

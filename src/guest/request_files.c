@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* files: a process of the agent's own that packs or unpacks what a container has (container/files.h). */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -11,6 +13,7 @@
 #include "container/files.h"
 #include "guest/request.h"
 #include "oci/parse.h"
+#include "wire/message.h"
 
 #define EXCLUDE_MAX 1024 /* mounts of a container */
 
@@ -41,15 +44,35 @@ static int parse(const struct request *request, struct container_files *files, c
 	return r;
 }
 
+/* What the container has changed is on its scratch, below the overlay that is mounted over it: which is taken
+ * away in this process's own view. Its configuration knows only a root directory. */
+static int uncover_scratch(const struct stored *s, struct oci_spec *spec, char **layers,
+			   struct error *err)
+{
+	if (asprintf(&layers[0], GUEST_SCRATCH "/%s", s->container.id) < 0)
+		return error_oom(err);
+	if (access(layers[0], F_OK) < 0)
+		return 0; /* container_files says that there are no layers */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    umount2(layers[0], MNT_DETACH) < 0)
+		return error_sys(err, errno, "uncover the scratch");
+	spec->layer_folders = (struct strv){ .items = layers, .len = 1 };
+	return 0;
+}
+
 /* Its end is the answer: the caller reads the error as errno and message. */
-static _Noreturn void child_main(const struct stored *s, const struct oci_spec *spec,
+static _Noreturn void child_main(const struct stored *s, struct oci_spec *spec,
 				 const struct container_files *files, int channel)
 {
 	struct error err = ERROR_INIT;
+	char *layers[2] = { NULL };
+	int r = 0;
 
 	(void)close_fd(channel);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (container_files(&s->container, spec, files, &err) == 0)
+	if (files->kind == CONTAINER_FILES_CHANGES)
+		r = uncover_scratch(s, spec, layers, &err);
+	if (r == 0 && container_files(&s->container, spec, files, &err) == 0)
 		_exit(0);
 	(void)dprintf(STDERR_FILENO, "%d %s", err.code, error_text(&err));
 	_exit(1);

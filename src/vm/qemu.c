@@ -4,14 +4,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
+#include "vm/disk.h"
 #include "vm/machine.h"
 #include "vm/machine_arch.h"
 #include "wire/message.h"
 
-#define ARGS_MAX (64 + 6 * VM_DISKS_MAX + 4 * VM_NICS_MAX)
-#define FILES_MAX 128 /* open at once, its own included */
+#define ARGS_MAX (64 + 6 * VM_DISKS_MAX + 2 * VM_EXTENTS_MAX + 4 * VM_NICS_MAX)
+#define FILES_MAX 512 /* open at once, its own included: an extent is two */
 /* The port, the share, random numbers. */
 #define FIXED_DEVICES 3
 
@@ -19,7 +19,7 @@
 struct command {
 	char *argv[ARGS_MAX + 1]; /* owned */
 	size_t len;
-	int fds[VM_DISKS_MAX + VM_NICS_MAX + 4]; /* owned */
+	int fds[2 * VM_DISKS_MAX + VM_EXTENTS_MAX + VM_NICS_MAX + 4]; /* owned */
 	size_t fds_len;
 	bool failed; /* out of memory */
 };
@@ -191,24 +191,29 @@ static int device_args(struct command *c, const struct vm_settings *s, int share
 	return 0;
 }
 
-/* Disks come as descriptors: QEMU can open nothing. */
+static void add_fd(struct command *c, int fd)
+{
+	arg(c, "-add-fd");
+	arg(c, "fd=%d,set=%d", fd, fd);
+}
+
 static int disk_args(struct command *c, const struct vm_settings *s, struct error *err)
 {
 	for (size_t i = 0; i < s->disks_len; i++) {
 		const struct vm_disk *disk = &s->disks[i];
-		struct stat st;
+		char text[DISK_TEXT];
+		int map, r = disk_blockdev(disk, i, text, &map, err);
 
-		if (fstat(disk->fd, &st) < 0)
-			return error_sys(err, errno, "disk \"%s\"", disk->serial);
-		arg(c, "-add-fd");
-		arg(c, "fd=%d,set=%zu", disk->fd, i + 1);
+		if (r < 0)
+			return r;
+		for (unsigned k = 0; k < disk->extents; k++)
+			add_fd(c, disk->fd + (int)k);
+		if (map >= 0) {
+			c->fds[c->fds_len++] = map;
+			add_fd(c, map);
+		}
 		arg(c, "-blockdev");
-		/* raw, whatever its first bytes say: the guest may have written them. */
-		arg(c,
-		    "driver=raw,node-name=disk%zu,read-only=%s,discard=unmap,file.driver=%s,"
-		    "file.filename=/dev/fdset/%zu,file.locking=off",
-		    i, disk->readonly ? "on" : "off", S_ISBLK(st.st_mode) ? "host_device" : "file",
-		    i + 1);
+		arg(c, "%s", text);
 		arg(c, "-device");
 		arg(c, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
 	}
@@ -231,7 +236,8 @@ static int qemu_start(const struct vm_settings *s, const struct machine_host *ho
 
 	c.fds[c.fds_len++] = host->share_fd;
 	for (size_t i = 0; i < s->disks_len; i++)
-		c.fds[c.fds_len++] = s->disks[i].fd;
+		for (unsigned k = 0; k < s->disks[i].extents; k++)
+			c.fds[c.fds_len++] = s->disks[i].fd + (int)k;
 	for (size_t i = 0; i < s->nics_len; i++)
 		c.fds[c.fds_len++] = s->nics[i].tap_fd;
 	r = machine_args(&c, s, err);

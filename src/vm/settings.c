@@ -37,9 +37,10 @@ static json_t *disks_json(const struct vm_settings *s)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < s->disks_len; i++)
-		(void)json_array_append_new(list, json_pack("{s:i,s:b,s:s}", "fd", s->disks[i].fd,
-							    "readonly", s->disks[i].readonly,
-							    "serial", s->disks[i].serial));
+		(void)json_array_append_new(
+			list, json_pack("{s:i,s:I,s:b,s:s}", "fd", s->disks[i].fd, "extents",
+					(json_int_t)s->disks[i].extents, "readonly",
+					s->disks[i].readonly, "serial", s->disks[i].serial));
 	return list;
 }
 
@@ -116,18 +117,22 @@ static int get_word(struct reader *reader, const struct json_at *at, const char 
 	return json_error(at, err, "unknown value \"%s\"", json_printable(text, buf));
 }
 
-static int get_fd(struct reader *reader, const struct json_at *object, int *ret, struct error *err)
+/* The first of n, one after the other. */
+static int get_fds(struct reader *reader, const struct json_at *object, uint32_t n, int *ret,
+		   struct error *err)
 {
 	struct json_at at = json_member(object, "fd");
-	uint32_t fd;
-	int r = json_get_u32(&at, VM_FD_FIRST, VM_FD_MAX - 1, &fd, err);
+	uint32_t first;
+	int r = json_get_u32(&at, VM_FD_FIRST, VM_FD_MAX - n, &first, err);
 
 	if (r < 0)
 		return r;
-	if (reader->fds_seen[fd / 64] & 1ull << fd % 64)
-		return json_error(&at, err, "descriptor %u is named twice", fd);
-	reader->fds_seen[fd / 64] |= 1ull << fd % 64;
-	*ret = (int)fd;
+	for (uint32_t fd = first; fd < first + n; fd++) {
+		if (reader->fds_seen[fd / 64] & 1ull << fd % 64)
+			return json_error(&at, err, "descriptor %u is named twice", fd);
+		reader->fds_seen[fd / 64] |= 1ull << fd % 64;
+	}
+	*ret = (int)first;
 	return 0;
 }
 
@@ -153,15 +158,22 @@ static int only(const struct json_at *object, const char *const *keys, size_t n,
 static int read_disk(struct reader *reader, const struct json_at *at, struct vm_disk *disk,
 		     struct error *err)
 {
-	static const char *const keys[] = { "fd", "readonly", "serial" };
+	static const char *const keys[] = { "fd", "extents", "readonly", "serial" };
 	struct json_at readonly = json_member(at, "readonly"), serial = json_member(at, "serial");
+	struct json_at extents = json_member(at, "extents");
+	uint32_t n = 1;
 	char *text;
 	int r = only(at, keys, ARRAY_SIZE(keys), err);
 
+	if (r == 0 && extents.value)
+		r = json_get_u32(&extents, 1, VM_EXTENTS_MAX, &n, err);
 	if (r == 0)
-		r = get_fd(reader, at, &disk->fd, err);
+		r = get_fds(reader, at, n, &disk->fd, err);
 	if (r == 0)
 		r = json_get_bool(&readonly, &disk->readonly, err);
+	if (r == 0 && n > 1 && !disk->readonly)
+		r = json_error(&extents, err, "only a read-only disk can be of several files");
+	disk->extents = n;
 	if (r == 0)
 		r = json_get_string(&serial, &reader->arena, &text, err);
 	if (r < 0)
@@ -197,7 +209,7 @@ static int read_nic(struct reader *reader, const struct json_at *at, struct vm_n
 	int r = only(at, keys, ARRAY_SIZE(keys), err);
 
 	if (r == 0)
-		r = get_fd(reader, at, &nic->tap_fd, err);
+		r = get_fds(reader, at, 1, &nic->tap_fd, err);
 	if (r == 0)
 		r = json_get_string(&mac, &reader->arena, &text, err);
 	if (r < 0)
@@ -212,6 +224,7 @@ static int read_devices(struct reader *reader, const struct json_at *root, struc
 {
 	struct json_at disks = json_member(root, "disks"), nics = json_member(root, "nics");
 	struct vm_settings *to = reader->to;
+	unsigned extents = 0;
 	int r = 0;
 
 	if (disks.value)
@@ -220,6 +233,8 @@ static int read_devices(struct reader *reader, const struct json_at *root, struc
 		struct json_at at = json_element(&disks, i);
 
 		r = read_disk(reader, &at, &to->disks[i], err);
+		if (r == 0 && (extents += to->disks[i].extents) > VM_EXTENTS_MAX)
+			r = json_error(&at, err, "more than %d files for disks", VM_EXTENTS_MAX);
 		for (size_t k = 0; r == 0 && k < i; k++)
 			if (strcmp(to->disks[i].serial, to->disks[k].serial) == 0)
 				r = json_error(&at, err, "its serial is another disk's");

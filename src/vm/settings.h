@@ -13,6 +13,7 @@
 
 #define VM_DISKS_MAX 16
 #define VM_NICS_MAX 8
+#define VM_EXTENTS_MAX 128 /* of all disks */
 #define VM_MEMORY_MIN (40ull << 20)
 /* In vmwp's mount namespace; containers' directories are mounted below it. */
 #define VM_SHARE_ROOT "/share"
@@ -21,9 +22,11 @@
  * refer to is 6, 7, … in the order in which it was sent. */
 #define VM_FD_SETTINGS 5
 #define VM_FD_FIRST 6
-#define VM_FD_MAX 64
+#define VM_FD_MAX 192
 struct vm_disk {
 	int fd; /* regular file or block device, raw */
+	unsigned
+		extents; /* files one after the other, from fd on; if several: regular, read-only */
 	bool readonly;
 	char serial[21]; /* how the guest finds it */
 };

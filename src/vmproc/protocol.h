@@ -69,6 +69,6 @@ struct vmproc_begin_header {
 };
 
 #define VMPROC_SYNC_FD 3
-#define VMPROC_VM_FDS_MAX 32   /* of one VM message */
+#define VMPROC_VM_FDS_MAX 168  /* of one VM message */
 #define VMPROC_REQUESTS_MAX 16 /* of one BEGIN */
 #define VMPROC_REASON_MAX 512

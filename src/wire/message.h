@@ -19,9 +19,13 @@
  * network  see vm/nic.h: "links", "routes", "neighbors",  {}
  *          once, before the first create
  * create   "id", "config" (OCI configuration, as object), {"pid"} of init in the guest; waits for
- *          "scratch" (serial of a disk with ext4,         start
- *          optional: mounted at GUEST_SCRATCH/id),
- *          "files_only" (bool): never started
+ *          "layers": {"disk": serial, "sizes": [bytes     start
+ *          of each erofs image on it, …]} (optional:
+ *          mounted at GUEST_LAYERS/id/N), "scratch"
+ *          (serial of a disk with ext4, optional: mounted
+ *          at GUEST_SCRATCH/id, and over it the overlay
+ *          of the layers), \"files_only\" (bool): never
+ *          started
  * start    "id"                                           {}: the program runs, or has ended
  * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
  *          "cgroup" (optional), "ignore_paused" (bool)
@@ -62,6 +66,7 @@
 /* The namespaces that the containers of one VM share, kept by the agent: net, ipc, uts, pid. */
 #define GUEST_POD "/run/hcs/pod"
 #define GUEST_SCRATCH "/run/hcs/scratch"
+#define GUEST_LAYERS "/run/hcs/layers"
 
 /* Longest text of an error that is taken from the guest. */
 #define MESSAGE_TEXT_MAX 4096

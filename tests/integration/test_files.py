@@ -4,12 +4,14 @@ import errno
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import tarfile
 
 import pytest
 
+from bundle import link_tree
 from conftest import REPOSITORY
 from runtime import PATIENCE
 
@@ -161,20 +163,40 @@ def test_a_stopped_one_has_none(runtime, bundle, files):
     assert files(c, "stat", "/") == -errno.ESRCH
 
 
-def test_changes(runtime, bundle, work, template, files):
-    import shutil
-    from bundle import link_tree
+@pytest.fixture(params=["directories", "files"])
+def layers(request, runtime, bundle, work, template):
+    """A bundle of a base layer and a scratch, both directories or both files."""
     folders = work / "layers"
     link_tree(template, folders / "base")
     (folders / "base/keep").mkdir()
     (folders / "base/keep/gone").write_text("x")
-    (folders / "scratch").mkdir()
-    b = bundle().sh("echo new >/added; rm /keep/gone; rm -r /keep; mkdir /keep; echo ready; sleep 1000")
+    (folders / "base/other").write_text("x")
+    b = bundle()
     shutil.rmtree(b.rootfs)
     del b.spec["root"]
-    b.spec["windows"] = {"layerFolders": [str(folders / "base"), str(folders / "scratch")]}
-    c = runtime.start(b)
+    names = ["base", "scratch"]
+    if request.param == "directories":
+        (folders / "scratch").mkdir()
+    elif runtime.isolation == "process":
+        pytest.skip("a scratch that is a file is mounted in the container's namespace alone")
+    else:
+        names = ["base.erofs", "scratch.ext4"]
+        subprocess.run(["mkfs.erofs", "--quiet", folders / names[0], folders / "base"], check=True,
+                       capture_output=True)
+        runtime("create-scratch", "--destpath", folders / names[1], "--sizeGB", 1)
+    b.spec["windows"] = {"layerFolders": [str(folders / name) for name in names]}
+    return b
+
+
+def test_changes(runtime, layers, files):
+    c = runtime.start(layers.sh("echo new >/added; rm -r /keep; mkdir /keep; rm /other; echo ready; sleep 1000"))
     c.until_output("ready")
     found = members(files(c, "changes", "/", "-", "/proc", "/sys", "/dev"))
-    assert {"./added", "./keep", "./keep/.wh..wh..opq"} <= set(found)
+    assert {"./added", "./keep", "./keep/.wh..wh..opq", "./.wh.other"} <= set(found)
     assert not {"./proc", "./sys", "./dev"} & set(found)
+    assert c.exec("cat", "/added").out == "new\n"
+
+
+def test_changes_without_layers(files, busy):
+    assert files(busy, "changes", "/") == -errno.EOPNOTSUPP
+    assert "layers" in files.error

@@ -124,7 +124,7 @@ class Vm:
             pid = os.fork()
             if pid == 0:
                 high = [os.dup(fd) for fd in fds for _ in range(1)]
-                base = 200
+                base = 600
                 for i, fd in enumerate(high):
                     os.dup2(fd, base + i)
                 for i in range(len(high)):

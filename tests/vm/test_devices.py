@@ -51,6 +51,44 @@ def test_disks(make_vm, images):
     assert (path / "layer").read_bytes()[:6] == b"layer\n"
 
 
+def test_one_disk_of_several_files(make_vm, tmp_path):
+    """What the layers of an image are: no byte of them means anything to the monitor."""
+    contents = [b"# Disk DescriptorFile\nRW 8 FLAT /etc/passwd 0\n", b"QFI\xfb\0\0\0\3", b"third"]
+    sizes = [4096, 512, 8192]
+    fds = []
+    for i, (content, size) in enumerate(zip(contents, sizes)):
+        (tmp_path / str(i)).write_bytes(content.ljust(size, b"."))
+        (tmp_path / str(i)).chmod(0o600)
+        fds.append(os.open(tmp_path / str(i), os.O_RDONLY))
+    vm = make_vm(*fds, disks=[{"fd": 6, "extents": 3, "readonly": True, "serial": "layers"}])
+    vm.ready()
+    client = vm.connect()
+    client.hello()
+    assert client.sh("cat /sys/block/vda/size /sys/block/vda/ro /sys/block/vda/serial") == ("25\n1\nlayers", 0)
+    assert client.sh("head -n 1 /dev/vda") == ("# Disk DescriptorFile\n", 0)
+    assert client.sh("dd if=/dev/vda bs=512 skip=8 count=1 2>/dev/null | head -c 3") == ("QFI", 0)
+    assert client.sh("dd if=/dev/vda bs=512 skip=9 count=1 2>/dev/null | head -c 5") == ("third", 0)
+    # A guest that does not keep to the flag gets an error from the monitor.
+    client.sh("blockdev --setrw /dev/vda; echo changed > /dev/vda; sync")
+    assert (tmp_path / "0").read_bytes() == contents[0].ljust(4096, b".")
+    for fd in fds:
+        os.close(fd)
+
+
+def test_as_many_files_as_can_be(make_vm, tmp_path):
+    fds = []
+    for i in range(127):
+        (tmp_path / str(i)).write_bytes(str(i).encode().ljust(512, b"."))
+        fds.append(os.open(tmp_path / str(i), os.O_RDONLY))
+    vm = make_vm(*fds, disks=[{"fd": 6, "extents": 127, "readonly": True, "serial": "layers"}])
+    vm.ready()
+    client = vm.connect()
+    client.hello()
+    assert client.sh("dd if=/dev/vda bs=512 skip=126 2>/dev/null | head -c 4") == ("126.", 0)
+    for fd in fds:
+        os.close(fd)
+
+
 def test_discarded_blocks_go_back_to_the_host(make_vm, images):
     fds, path = images
     vm = make_vm(fds[0], disks=[{"fd": 6, "readonly": False, "serial": "scratch"}])

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
+#include "compute/hyperv/layers.h"
 #include "compute/hyperv/machine_settings.h"
 #include "compute/hyperv/pod.h"
 #include "compute/hyperv/share.h"
@@ -42,6 +43,7 @@ struct vm_creation {
 	struct oci_cpu host_cpu;
 	struct cgroup *cgroup;
 	struct vm_settings settings;
+	struct layer_disks layers;
 	struct nic_plan nics;
 	int netns;             /* given by path, -1: none */
 	int pidfd, sync, vmwp; /* vmproc, the conversation with it, the VM's worker */
@@ -56,6 +58,7 @@ static void vm_creation_done(struct vm_creation *cr)
 	if (cr->cgroup)
 		cgroup_free(cr->cgroup);
 	vm_settings_done(&cr->settings);
+	layer_disks_done(&cr->layers);
 	nic_plan_done(&cr->nics);
 	cr->netns = close_fd(cr->netns);
 	cr->pidfd = close_fd(cr->pidfd);
@@ -155,6 +158,7 @@ static struct translation translation_of(const struct vm_creation *cr)
 		.owner = cr->pod.joined ? &cr->pod.owner : NULL,
 		.owner_hostname = cr->pod.joined ? cr->pod.spec.hostname : NULL,
 		.owner_domainname = cr->pod.joined ? cr->pod.spec.domainname : NULL,
+		.has_disks = cr->layers.len > 0,
 		.preserve_fds = engine->preserve_fds,
 		.listen_fds = engine->listen_fds,
 		.warn = engine->warn,
@@ -223,6 +227,9 @@ static int plan(struct vm_creation *cr, struct error *err)
 	r = translation_check(&t, err);
 	if (r == 0)
 		r = sysctl_check(engine->spec, err);
+	if (r == 0)
+		r = layer_disks_open(engine->spec, engine->bundle, cr->pod.joined, &cr->layers,
+				     err);
 	if (r == 0)
 		r = open_netns(cr, err);
 	if (r == 0 && !cr->pod.joined)
@@ -350,7 +357,7 @@ static int attach_network(struct vm_creation *cr, struct error *err)
 static int start_vm(struct vm_creation *cr, struct error *err)
 {
 	_cleanup_close_ int control = -1, memfd = -1;
-	int fds[VM_NICS_MAX + VM_DISKS_MAX];
+	int fds[VM_NICS_MAX + VM_EXTENTS_MAX];
 	size_t n = 0;
 	struct pid_stat stat;
 	struct stored_vm *vm = &cr->create->stored->vm;
@@ -367,10 +374,7 @@ static int start_vm(struct vm_creation *cr, struct error *err)
 		return control;
 	cr->control_made = true;
 	cr->settings.uid = hyperv_uid(cr->c.pid);
-	for (size_t i = 0; i < cr->settings.disks_len; i++) {
-		fds[n] = cr->settings.disks[i].fd;
-		cr->settings.disks[i].fd = VM_FD_FIRST + (int)n++;
-	}
+	n = layer_disks_attach(&cr->layers, &cr->settings, fds);
 	for (size_t i = 0; i < cr->nics.len; i++) {
 		cr->settings.nics[i] = cr->nics.nics[i];
 		fds[n] = cr->nics.nics[i].tap_fd;
@@ -398,7 +402,7 @@ static int attach_share(struct vm_creation *cr, struct error *err)
 		.mounts = cr->mounts,
 		.id = cr->c.id,
 		.bundle = cr->c.bundle,
-		.rootfs = cr->c.rootfs,
+		.rootfs = cr->layers.len > 0 ? NULL : cr->c.rootfs,
 	};
 
 	cr->shared = true;
@@ -408,7 +412,7 @@ static int attach_share(struct vm_creation *cr, struct error *err)
 static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err)
 {
 	struct translation t = translation_of(cr);
-	json_t *config = NULL, *requests = json_array();
+	json_t *config = NULL, *create, *requests = json_array();
 	int r = translation_make(&t, cr->nics.request != NULL, &config, err);
 
 	if (r < 0) {
@@ -417,10 +421,10 @@ static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err
 	}
 	if (cr->nics.request)
 		(void)json_array_append_new(requests, TAKE_PTR(cr->nics.request));
-	(void)json_array_append_new(requests,
-				    json_pack("{s:s, s:s, s:o, s:b}", "op", "create", "id",
-					      cr->c.id, "config", config, "files_only",
-					      (int)cr->create->engine.files_only));
+	create = json_pack("{s:s, s:s, s:o, s:b}", "op", "create", "id", cr->c.id, "config", config,
+			   "files_only", (int)cr->create->engine.files_only);
+	layer_disks_describe(&cr->layers, create);
+	(void)json_array_append_new(requests, create);
 	*ret = requests;
 	return 0;
 }
@@ -533,9 +537,12 @@ static void undo(struct vm_creation *cr)
 int hyperv_create(const struct isolation_create *create, struct container *ret, int *ret_pidfd,
 		  int *ret_init, struct error *err)
 {
-	_cleanup_(vm_creation_done) struct vm_creation cr = {
-		.create = create, .netns = -1, .pidfd = -1, .sync = -1, .vmwp = -1
-	};
+	_cleanup_(vm_creation_done) struct vm_creation cr = { .create = create,
+							      .layers = LAYER_DISKS_INIT,
+							      .netns = -1,
+							      .pidfd = -1,
+							      .sync = -1,
+							      .vmwp = -1 };
 	int r = plan(&cr, err);
 
 	if (r < 0)

@@ -19,7 +19,6 @@
 #include "container/overlay.h"
 #include "container/root_propagation.h"
 #include "container/rootfs.h"
-#include "container/scratch_file.h"
 #include "container/sync.h"
 #include "vm/settings.h"
 
@@ -127,7 +126,7 @@ static int open_root(const struct share *share, struct error *err)
 	rootfs_init(&fs);
 	fs.spec = share->spec;
 	fs.bundle = share->bundle;
-	r = scratch_file_open(share->spec, share->bundle, &fs.scratch_fd, err);
+	r = layer_mounts_open(share->spec, share->bundle, &fs.files, err);
 	if (r == 0)
 		r = overlay_mount(&fs, err);
 	rootfs_done(&fs);
@@ -198,8 +197,8 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		return error_oom(err);
 	for (size_t i = 0; i < o->len; i++)
 		o->binds[i] = -1;
-	o->root = open_root(share, err);
-	if (o->root < 0)
+	o->root = share->rootfs ? open_root(share, err) : -1;
+	if (share->rootfs && o->root < 0)
 		return o->root;
 	/* Slaves, so that binds which are to follow the host still can. */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
@@ -219,7 +218,7 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		if (o->binds[i] < 0)
 			return error_wrap(err, o->binds[i], "mounts[%zu] (%s)", i, step->target);
 	}
-	return share_root_protect(share, o->root, o->binds, err);
+	return o->root < 0 ? 0 : share_root_protect(share, o->root, o->binds, err);
 }
 
 static int enter(int vmwp, struct error *err)
@@ -306,7 +305,7 @@ static int attach_all(const struct attachment *a, const struct opened *o, struct
 	mounts = make_dir(own, "mounts", err);
 	if (mounts < 0)
 		return mounts;
-	r = attach(o->root, own, "rootfs", err);
+	r = o->root < 0 ? 0 : attach(o->root, own, "rootfs", err);
 	for (size_t i = 0; r == 0 && i < o->len; i++)
 		r = attach_bind(a, o, i, mounts, err);
 	return r;

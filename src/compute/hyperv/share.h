@@ -12,7 +12,8 @@
 struct share {
 	const struct oci_spec *spec;
 	struct mount_plan *mounts;
-	const char *id, *bundle, *rootfs; /* absolute paths */
+	const char *id, *bundle,
+		*rootfs; /* absolute paths; rootfs NULL: the VM has a root of its own */
 };
 
 /* Mounts it. vmwp: pidfd. What was mounted goes with vmwp's namespace or by share_detach. Nothing

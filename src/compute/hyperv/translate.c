@@ -44,7 +44,9 @@ static void translate_root(const struct translation *t, json_t *config)
 		root = json_object();
 		(void)json_object_set_new(config, "root", root);
 	}
-	set_text(root, "path", printf_json(GUEST_SHARE "/%s/rootfs", t->id));
+	set_text(root, "path",
+		 t->has_disks ? printf_json(GUEST_SCRATCH "/%s", t->id)
+			      : printf_json(GUEST_SHARE "/%s/rootfs", t->id));
 	(void)json_object_del(config, "windows");
 	(void)json_object_del(config, "vm");
 }

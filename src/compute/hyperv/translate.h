@@ -20,7 +20,7 @@ struct translation {
 	const struct stored *owner; /* of the VM that is joined; NULL: it gets one of its own */
 	/* In the owner's configuration, may be NULL. */
 	const char *owner_hostname, *owner_domainname;
-	const char *scratch; /* serial of the disk that is the scratch; NULL: none */
+	bool has_disks; /* its layers are disks (layers.h): the guest makes its root */
 	unsigned preserve_fds, listen_fds;
 	/* Told of what has no meaning in a VM and is left out. */
 	void (*warn)(const char *message, void *data);

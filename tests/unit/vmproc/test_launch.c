@@ -18,6 +18,7 @@
 #include "base/pid.h"
 #include "container/sync.h"
 #include "vmproc/launch.h"
+#include "vmproc/protocol.h"
 #include "wire/frame.h"
 
 static const struct vmproc_spawn spawn_plain = {
@@ -210,17 +211,20 @@ static void test_it_cannot_be_started(void **state)
 static void test_no_vmwp(void **state)
 {
 	struct error err = ERROR_INIT;
-	int pidfd, sync, memfd = memfd_create("settings", MFD_CLOEXEC), fds[30];
+	int pidfd, sync, memfd = memfd_create("settings", MFD_CLOEXEC);
+	int fds[VMPROC_VM_FDS_MAX - 2];
 	pid_t pid, vmwp;
 
 	(void)state;
-	for (size_t i = 0; i < 30; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = memfd;
 	assert_int_equal(vmproc_spawn(&spawn_plain, &pid, &pidfd, &sync, &err), 0);
-	assert_int_equal(vmproc_send_vm(sync, memfd, memfd, fds, 31, &vmwp, &err), -E2BIG);
+	assert_int_equal(vmproc_send_vm(sync, memfd, memfd, fds, ARRAY_SIZE(fds) + 1, &vmwp, &err),
+			 -E2BIG);
 	error_done(&err);
 	/* All that fit arrive: it is the program that is not there. */
-	assert_int_equal(vmproc_send_vm(sync, memfd, memfd, fds, 30, &vmwp, &err), -ENOENT);
+	assert_int_equal(vmproc_send_vm(sync, memfd, memfd, fds, ARRAY_SIZE(fds), &vmwp, &err),
+			 -ENOENT);
 	assert_non_null(strstr(error_text(&err), "/vmwp: No such file"));
 	error_done(&err);
 	close(sync);
