@@ -7,6 +7,7 @@
  *   images/blobs/sha256/HEX       manifests, indexes, configurations, layers as they were fetched
  *   images/ingest/HEX             what is being fetched (flock(2) by who fetches); resumed later
  *   images/names.json             name → descriptor; replaced by rename under images/lock
+ *   images/layers/HEX/size        bytes that the files of a layer have together
  *   images/layers/HEX/fs          a layer (by diff id) unpacked as a directory for overlayfs: whiteouts
  *                                 are 0/0 devices, opaque directories have trusted.overlay.opaque
  *   images/layers/HEX/layer.erofs the same as a read-only file system, made at its first use in a VM
@@ -22,6 +23,7 @@
 
 #include "base/error.h"
 #include "image/config.h"
+#include "image/descriptor.h"
 #include "oci/spec.h"
 
 struct image_store;
@@ -36,11 +38,6 @@ static inline void image_store_closep(struct image_store **store)
 #define _cleanup_image_store_ _cleanup_(image_store_closep)
 /* Directory images/, borrowed. */
 int image_store_fd(const struct image_store *store);
-
-struct image_descriptor { /* owned strings */
-	char *media_type, *digest;
-	uint64_t size;
-};
 
 struct image {
 	char *id;     /* digest of the configuration: "sha256:…" */
@@ -80,6 +77,11 @@ int image_store_remove(struct image_store *store, const char *name, bool force,
 int image_store_pin(struct image_store *store, const char *container, const char *image_id,
 		    struct error *err);
 int image_store_unpin(struct image_store *store, const char *container, struct error *err);
+
+/* Removes what nothing refers to and nobody has touched for seconds: what killed commands left, what
+ * remains of transfers that were broken off and could still be taken up. image_store_remove does it
+ * with a day. While something is being added nothing is done; whoever adds does it at his end. */
+int image_store_collect(struct image_store *store, unsigned seconds, struct error *err);
 
 /* What a blob holds, at most max bytes (-EFBIG); caller frees. */
 int image_store_blob(struct image_store *store, const char *digest, size_t max, char **ret,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image/manifest.h"
 #include "image/store.h"
 
 struct image_ingest;
@@ -24,7 +25,7 @@ int image_ingest_restart(struct image_ingest *ingest, struct error *err);
 int image_ingest_write(struct image_ingest *ingest, const void *data, size_t len,
 		       struct error *err);
 /* -EBADMSG: the digest or the size is wrong, by name; what was written is removed. *ret_digest (may be
- * NULL): owned by the caller. Durable on return. */
+ * NULL): owned by the caller. Durable on return. Closes it, whatever comes of it. */
 int image_ingest_commit(struct image_ingest *ingest, char **ret_digest, struct error *err);
 /* Without commit: what was written stays to be taken up, unless digest was NULL. */
 void image_ingest_close(struct image_ingest *ingest);
@@ -56,20 +57,3 @@ int image_unpack_layer(struct image_store *store, const struct image_descriptor 
 int image_store_add(struct image_store *store, const char *name,
 		    const struct image_descriptor *target, const struct image_descriptor *manifest,
 		    const char *repo_digest, struct error *err);
-
-/* An image's manifest, OCI or Docker schema 2, checked: at most 127 layers. */
-struct image_manifest {
-	struct arena arena; /* owns all of the below */
-	bool docker;        /* media types are Docker's */
-	struct image_descriptor config;
-	struct image_descriptor *layers; /* lowest first */
-	size_t layers_len;
-};
-/* -EPROTO: schema 1, with docker's advice. */
-int image_manifest_parse(const char *text, size_t len, const char *media_type,
-			 struct image_manifest *ret, struct error *err);
-void image_manifest_done(struct image_manifest *manifest);
-/* Of an index: the descriptor for the platform; attestations and unknown platforms are left out.
- * -ENOENT names the platforms that there are. */
-int image_index_choose(const char *text, size_t len, const struct image_platform *platform,
-		       struct image_descriptor *ret, struct error *err);
