@@ -49,7 +49,8 @@ static _Noreturn void child_exec(const struct subprocess *sp, int in, int out, i
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
 	/* Nobody will wait for it, nor keep its timeout, when we are killed. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!sp->outlives)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(in, 0) < 0 || dup2(sp->stdout_fd >= 0 ? sp->stdout_fd : out, 1) < 0 ||
 	    dup2(sp->stderr_fd >= 0 ? sp->stderr_fd : out, 2) < 0)
 		goto fail;
@@ -57,6 +58,8 @@ static _Noreturn void child_exec(const struct subprocess *sp, int in, int out, i
 		goto fail;
 	/* CLOEXEC, not closed: the report pipe must live until exec. */
 	if (close_range(3, ~0U, 1U << 2) < 0)
+		goto fail;
+	if (sp->keep_fd > 2 && fcntl(sp->keep_fd, F_SETFD, 0) < 0)
 		goto fail;
 	(void)execve(sp->path, sp->argv, sp->envp ? sp->envp : environ);
 fail:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Runs another program to its end: hooks, newuidmap, criu, our own helpers. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -14,6 +15,10 @@ struct subprocess {
 	int timeout_ms;           /* -1: none; past it the process group is killed */
 	int stdout_fd, stderr_fd; /* -1: captured together in output */
 	int cwd_fd;               /* -1: keep */
+	/* Stays open in the program and in what it starts, so that a lock on it is held as long as any of
+	 * them runs; not above 2: none. */
+	int keep_fd;
+	bool outlives; /* goes on to its end when the caller is killed */
 };
 
 /* The absolute path of a program by PATH, or where execvp(3) looks without it; caller frees. Relative

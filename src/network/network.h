@@ -22,6 +22,7 @@ struct network_paths {               /* borrowed */
 
 struct network_port {             /* -p */
 	uint16_t container, host; /* host 0: any free one, chosen by network_attach */
+	uint16_t host_end;        /* above host: the first free one of host to host_end */
 	char protocol[8];         /* "tcp", "udp", "sctp" */
 	char host_ip[46];         /* "": all */
 };
@@ -62,8 +63,12 @@ void network_attachment_done(struct network_attachment *attachment);
 int network_attach(const struct network_paths *paths, const struct network_request *request,
 		   struct network_attachment *ret, struct error *err);
 /* Takes it off and removes the namespace, as far as it is there; also what a killed attach left (by the
- * cache that CNI wants kept below RUN/cni). ports as in the request. */
+ * cache that CNI wants kept below RUN/cni). When a plugin fails the namespace goes all the same, and the
+ * next call asks the plugin again. */
 int network_detach(const struct network_paths *paths, const char *id, struct error *err);
+
+/* Asks the plugins whether all is as they left it (CNI's CHECK). -ENOENT: it is on no network. */
+int network_check(const struct network_paths *paths, const char *id, struct error *err);
 
 struct network_info {             /* owned */
 	char *name, *type, *file; /* file NULL: built in */
