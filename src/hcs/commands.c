@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hcs/hcs.h"
+
+/* Another command: a file of its own, and a line here. */
+const struct cli_command *const all_commands[] = {
+	&command_run,
+	&command_create,
+	&command_start,
+	&command_stop,
+	&command_restart,
+	&command_kill,
+	&command_rm,
+	&command_exec,
+	&command_attach,
+	&command_enter,
+	&command_logs,
+	&command_wait,
+	&command_pause,
+	&command_unpause,
+	&command_rename,
+	&command_update,
+	&command_set,
+	&command_port,
+	NULL,
+};
