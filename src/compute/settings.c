@@ -199,11 +199,95 @@ static int read_hyperv(const struct json_at *at, struct compute_settings *settin
 	return read_members(at, known, ARRAY_SIZE(known), settings, err);
 }
 
+static void free_list(char **list)
+{
+	for (char **item = list; item && *item; item++)
+		free(*item);
+	free(list);
+}
+
+static int read_list(const struct json_at *at, bool (*valid)(const char *text), const char *wanted,
+		     char ***ret, struct error *err)
+{
+	size_t len;
+	char **list;
+	int r = json_get_array(at, SETTINGS_REGISTRIES_MAX, &len, err);
+
+	if (r < 0)
+		return r;
+	list = calloc(len + 1, sizeof(*list));
+	if (!list)
+		return error_oom(err);
+	free_list(*ret);
+	*ret = list;
+	for (size_t i = 0; i < len; i++) {
+		struct json_at element = json_element(at, i);
+		const char *text = NULL;
+
+		r = get_text(&element, &text, err);
+		if (r < 0)
+			return r;
+		if (!valid(text))
+			return wrong_word(&element, wanted, text, err);
+		list[i] = strdup(text);
+		if (!list[i])
+			return error_oom(err);
+	}
+	return 0;
+}
+
+static bool is_host(const char *text)
+{
+	return *text && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789.-_:[]") == strlen(text);
+}
+
+static bool is_url(const char *text)
+{
+	const size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+			      : strncmp(text, "http://", 7) == 0 ? 7
+								 : 0;
+
+	return scheme && text[scheme] && !strpbrk(text, " @?#");
+}
+
+static int read_mirrors(const struct json_at *at, struct compute_settings *settings,
+			struct error *err)
+{
+	return read_list(at, is_url, "a URL (https://HOST)", &settings->registries.mirrors, err);
+}
+
+static int read_insecure(const struct json_at *at, struct compute_settings *settings,
+			 struct error *err)
+{
+	return read_list(at, is_host, "HOST or HOST:PORT", &settings->registries.insecure, err);
+}
+
+static int read_stall_timeout(const struct json_at *at, struct compute_settings *settings,
+			      struct error *err)
+{
+	return json_get_u32(at, 1, SETTINGS_STALL_TIMEOUT_MAX, &settings->registries.stall_seconds,
+			    err);
+}
+
+static int read_registries(const struct json_at *at, struct compute_settings *settings,
+			   struct error *err)
+{
+	static const struct setting known[] = {
+		{ "mirrors", read_mirrors },
+		{ "insecure", read_insecure },
+		{ "stallTimeout", read_stall_timeout },
+	};
+
+	return read_members(at, known, ARRAY_SIZE(known), settings, err);
+}
+
 static int parse(const char *text, size_t len, struct compute_settings *settings, struct error *err)
 {
 	static const struct setting known[] = {
 		{ "isolation", read_isolation },
 		{ "hyperv", read_hyperv },
+		{ "registries", read_registries },
 	};
 	_cleanup_json_doc_ struct json_doc doc = { 0 };
 	struct json_at root;
@@ -252,4 +336,6 @@ void compute_settings_done(struct compute_settings *settings)
 {
 	free(TAKE_PTR(settings->hyperv.kernel));
 	free(TAKE_PTR(settings->hyperv.initrd));
+	free_list(TAKE_PTR(settings->registries.mirrors));
+	free_list(TAKE_PTR(settings->registries.insecure));
 }

@@ -10,6 +10,8 @@
 #define SETTINGS_MEMORY_MAX (16ull << 40)
 #define SETTINGS_CPUS_MAX 64
 #define SETTINGS_BOOT_TIMEOUT_MAX 3600 /* seconds */
+#define SETTINGS_STALL_TIMEOUT_MAX 3600
+#define SETTINGS_REGISTRIES_MAX 64
 
 enum settings_accelerator {
 	SETTINGS_ACCELERATOR_AUTO, /* KVM where it can be used (vm/accelerator.h), else TCG */
@@ -28,6 +30,12 @@ struct compute_settings {
 		unsigned boot_timeout_ms; /* 0: not said */
 		enum settings_accelerator accelerator;
 	} hyperv;
+	/* Of images; lists are owned and NULL-terminated, NULL: not said. */
+	struct {
+		char **mirrors;         /* of docker.io: URLs, tried in this order */
+		char **insecure;        /* "host[:port]" */
+		unsigned stall_seconds; /* 0: not said */
+	} registries;
 };
 
 /* Reads the file: HCS_CONFIG in the environment (an absolute path; not for set-id programs), else the

@@ -26,24 +26,6 @@ const char *compute_status_name(enum compute_status status)
 	return status_names[status];
 }
 
-const char *compute_isolation_name(enum compute_isolation isolation)
-{
-	return isolation == ISOLATION_HYPERV ? "hyperv" : "process";
-}
-
-int compute_isolation_parse(const char *name, enum compute_isolation *ret)
-{
-	if (strcmp(name, "default") == 0)
-		*ret = ISOLATION_DEFAULT;
-	else if (strcmp(name, "process") == 0)
-		*ret = ISOLATION_PROCESS;
-	else if (strcmp(name, "hyperv") == 0 || strcmp(name, "vm") == 0)
-		*ret = ISOLATION_HYPERV;
-	else
-		return -EINVAL;
-	return 0;
-}
-
 char *compute_default_root(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");

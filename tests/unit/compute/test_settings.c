@@ -37,7 +37,9 @@ static void every_key_is_taken(void **state)
 	_cleanup_settings_ struct compute_settings s =
 		settings_of("{\"isolation\": \"hyperv\", \"hyperv\": {\"kernel\": \"/k\","
 			    " \"initrd\": \"/i\", \"memory\": \"1G\", \"cpus\": 3,"
-			    " \"bootTimeout\": 7, \"accelerator\": \"tcg\"}}");
+			    " \"bootTimeout\": 7, \"accelerator\": \"tcg\"},"
+			    " \"registries\": {\"mirrors\": [\"https://m/x\", \"http://n:1\"],"
+			    " \"insecure\": [\"h:5000\"], \"stallTimeout\": 9}}");
 
 	(void)state;
 	assert_int_equal(s.isolation, ISOLATION_HYPERV);
@@ -47,6 +49,12 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(s.hyperv.cpus, 3);
 	assert_int_equal(s.hyperv.boot_timeout_ms, 7000);
 	assert_int_equal(s.hyperv.accelerator, SETTINGS_ACCELERATOR_TCG);
+	assert_string_equal(s.registries.mirrors[0], "https://m/x");
+	assert_string_equal(s.registries.mirrors[1], "http://n:1");
+	assert_null(s.registries.mirrors[2]);
+	assert_string_equal(s.registries.insecure[0], "h:5000");
+	assert_null(s.registries.insecure[1]);
+	assert_int_equal(s.registries.stall_seconds, 9);
 }
 
 static void what_is_not_said_has_the_default(void **state)
@@ -130,6 +138,14 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"hyperv\": {\"bootTimeout\": 0}}", "hyperv.bootTimeout" },
 		{ "{\"hyperv\": {\"bootTimeout\": \"5s\"}}", "hyperv.bootTimeout" },
 		{ "{\"hyperv\": {\"accelerator\": \"hvf\"}}", "hyperv.accelerator" },
+		{ "{\"registries\": {\"mirror\": []}}", "registries.mirror" },
+		{ "{\"registries\": {\"mirrors\": [\"mirror.example\"]}}",
+		  "registries.mirrors[0]" },
+		{ "{\"registries\": {\"mirrors\": [\"https://a\", \"https://u@b\"]}}",
+		  "registries.mirrors[1]" },
+		{ "{\"registries\": {\"insecure\": [\"http://a\"]}}", "registries.insecure[0]" },
+		{ "{\"registries\": {\"insecure\": \"a\"}}", "registries.insecure" },
+		{ "{\"registries\": {\"stallTimeout\": 0}}", "registries.stallTimeout" },
 		{ "[]", "expected an object" },
 		{ "", "invalid JSON" },
 		{ "{\"hyperv\": {\"cpus\": 1}", "invalid JSON at line 1" },
