@@ -131,14 +131,25 @@ static int read_cpus(const struct json_at *at, struct compute_settings *settings
 	return json_get_u32(at, 1, SETTINGS_CPUS_MAX, &settings->hyperv.cpus, err);
 }
 
+static int read_timeout(const struct json_at *at, unsigned *ret_ms, struct error *err)
+{
+	uint32_t seconds = 0;
+	int r = json_get_u32(at, 1, SETTINGS_TIMEOUT_MAX, &seconds, err);
+
+	*ret_ms = seconds * 1000;
+	return r;
+}
+
 static int read_boot_timeout(const struct json_at *at, struct compute_settings *settings,
 			     struct error *err)
 {
-	uint32_t seconds = 0;
-	int r = json_get_u32(at, 1, SETTINGS_BOOT_TIMEOUT_MAX, &seconds, err);
+	return read_timeout(at, &settings->hyperv.boot_timeout_ms, err);
+}
 
-	settings->hyperv.boot_timeout_ms = seconds * 1000;
-	return r;
+static int read_request_timeout(const struct json_at *at, struct compute_settings *settings,
+				struct error *err)
+{
+	return read_timeout(at, &settings->hyperv.request_timeout_ms, err);
 }
 
 static int read_accelerator(const struct json_at *at, struct compute_settings *settings,
@@ -193,6 +204,7 @@ static int read_hyperv(const struct json_at *at, struct compute_settings *settin
 		{ "memory", read_memory },
 		{ "cpus", read_cpus },
 		{ "bootTimeout", read_boot_timeout },
+		{ "requestTimeout", read_request_timeout },
 		{ "accelerator", read_accelerator },
 	};
 

@@ -9,7 +9,7 @@
 
 #define SETTINGS_MEMORY_MAX (16ull << 40)
 #define SETTINGS_CPUS_MAX 64
-#define SETTINGS_BOOT_TIMEOUT_MAX 3600 /* seconds */
+#define SETTINGS_TIMEOUT_MAX 3600 /* seconds */
 #define SETTINGS_STALL_TIMEOUT_MAX 3600
 #define SETTINGS_REGISTRIES_MAX 64
 
@@ -24,10 +24,10 @@ struct compute_settings {
 	enum compute_isolation isolation;
 	/* Of utility VMs for which nothing else is said. */
 	struct {
-		char *kernel, *initrd;    /* owned, absolute; NULL: those that belong to hcs */
-		uint64_t memory;          /* bytes, whole MiB; 0: not said */
-		unsigned cpus;            /* 0: not said */
-		unsigned boot_timeout_ms; /* 0: not said */
+		char *kernel, *initrd; /* owned, absolute; NULL: those that belong to hcs */
+		uint64_t memory;       /* bytes, whole MiB; 0: not said */
+		unsigned cpus;         /* 0: not said */
+		unsigned boot_timeout_ms, request_timeout_ms; /* 0: not said */
 		enum settings_accelerator accelerator;
 	} hyperv;
 	/* Of images; lists are owned and NULL-terminated, NULL: not said. */

@@ -19,10 +19,10 @@ void stored_vm_done(struct stored_vm *vm)
 json_t *stored_vm_json(const struct stored_vm *vm)
 {
 	/* "s*": left out when NULL; "s": of what is always there. */
-	return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:i, s:I}", "host", vm->host, "monitor",
+	return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:i, s:i, s:I}", "host", vm->host, "monitor",
 			 vm->monitor, "accelerator", vm->accelerator, "kernel", vm->kernel,
-			 "memory", (json_int_t)vm->memory, "pid", (int)vm->pid, "pidStart",
-			 (json_int_t)vm->pid_start);
+			 "memory", (json_int_t)vm->memory, "cpus", (int)vm->cpus, "pid",
+			 (int)vm->pid, "pidStart", (json_int_t)vm->pid_start);
 }
 
 static int take(const json_t *value, size_t max, char **ret)
@@ -42,10 +42,11 @@ int stored_vm_parse(const json_t *from, struct stored_vm *ret)
 	const json_t *pid = json_object_get(from, "pid");
 	const json_t *start = json_object_get(from, "pidStart");
 	const json_t *memory = json_object_get(from, "memory");
+	const json_t *cpus = json_object_get(from, "cpus");
 	int r;
 
 	*ret = (struct stored_vm){ 0 };
-	if (json_object_size(from) != 6 + (size_t)(host != NULL))
+	if (json_object_size(from) != 7 + (size_t)(host != NULL))
 		return -EPROTO;
 	r = host ? take(host, NAME_MAX, &ret->host) : 0;
 	if (r == 0 && host && compute_check_id(ret->host, &ignored) < 0)
@@ -61,9 +62,11 @@ int stored_vm_parse(const json_t *from, struct stored_vm *ret)
 	if (!json_is_integer(pid) || json_integer_value(pid) < 0 ||
 	    json_integer_value(pid) > INT_MAX || !json_is_integer(start) ||
 	    json_integer_value(start) < 0 || !json_is_integer(memory) ||
-	    json_integer_value(memory) < 0)
+	    json_integer_value(memory) < 0 || !json_is_integer(cpus) ||
+	    json_integer_value(cpus) < 0 || json_integer_value(cpus) > INT_MAX)
 		return -EPROTO;
 	ret->memory = (uint64_t)json_integer_value(memory);
+	ret->cpus = (unsigned)json_integer_value(cpus);
 	ret->pid = (pid_t)json_integer_value(pid);
 	ret->pid_start = (uint64_t)json_integer_value(start);
 	return 0;

@@ -13,6 +13,7 @@ struct stored_vm {
 	char *accelerator; /* owned: "tcg", "kvm" */
 	char *kernel;      /* owned: path on the host */
 	uint64_t memory;   /* bytes that the guest was given; 0: not known */
+	unsigned cpus;     /* that it has; 0: not known */
 	pid_t pid;         /* of vmwp; 0: not started, or not this container's */
 	uint64_t pid_start;
 };

@@ -420,6 +420,8 @@ static int make(struct creation *cr, struct error *err)
 	if (r == 0)
 		r = cr->create->record(&cr->c, cr->create->data, err);
 	if (r == 0)
+		r = mount_plan_open_userns(cr->mounts, err);
+	if (r == 0)
 		r = mount_plan_open_sources(cr->mounts, cr->create->bundle, err);
 	if (r == 0)
 		r = layer_mounts_open(cr->create->spec, cr->create->bundle, &cr->init.fs.files,

@@ -74,11 +74,6 @@ static int open_step(struct mount_plan *plan, struct mount_step *step, const cha
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	if (step->idmapped) {
-		step->userns_fd = open_userns(plan, step, err);
-		if (step->userns_fd < 0)
-			return step->userns_fd;
-	}
 	if (step->kind != MOUNT_KIND_BIND || step->options.remount || step->options.copy_symlink ||
 	    !(step->idmapped || userns))
 		return 0;
@@ -97,6 +92,21 @@ static int open_step(struct mount_plan *plan, struct mount_step *step, const cha
 	if (r == 0)
 		step->source_fd = TAKE_FD(fd);
 	return r;
+}
+
+int mount_plan_open_userns(struct mount_plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->len; i++) {
+		struct mount_step *step = &plan->steps[i];
+
+		if (!step->idmapped)
+			continue;
+		step->userns_fd = open_userns(plan, step, err);
+		if (step->userns_fd < 0)
+			return error_wrap(err, step->userns_fd, "mounts[%zu] (%s)", i,
+					  step->target);
+	}
+	return 0;
 }
 
 int mount_plan_open_sources(struct mount_plan *plan, const char *bundle, struct error *err)

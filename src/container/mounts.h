@@ -17,8 +17,10 @@ struct mount_plan; /* mount_plan.h: one struct mount_step a mount */
  * "mounts[3].options[1]: …". Nothing is touched. */
 int mount_plan_parse(const struct oci_spec *spec, struct mount_plan **ret, struct error *err);
 void mount_plan_free(struct mount_plan *plan);
-/* Opens, in the parent (host side) before the clone, what the child has no right to: user
- * namespaces and sources of idmapped mounts; with a user namespace also the other bind sources, for
+/* Opens, in the parent (host side) before the clone, what the child has no right to. First the user
+ * namespaces of idmapped mounts, which takes /proc; 0 or -errno. */
+int mount_plan_open_userns(struct mount_plan *plan, struct error *err);
+/* Then the sources of idmapped mounts; with a user namespace also the other bind sources, for
  * those that its root cannot reach. Relative sources start at bundle. The child inherits the
- * descriptors; the parent's go with mount_plan_free. */
+ * descriptors; the parent's go with mount_plan_free. 0 or -errno. */
 int mount_plan_open_sources(struct mount_plan *plan, const char *bundle, struct error *err);

@@ -245,6 +245,8 @@ int vmproc_begin(int sync, const json_t *requests, const struct vmproc_begin *wh
 		.uid = what->uid,
 		.rows = what->rows,
 		.columns = what->columns,
+		.create_ms = what->create_ms,
+		.start_ms = what->start_ms,
 	};
 	int fds[5] = { memfd, what->connection }, r, pid = 0;
 	size_t n = 2;

@@ -44,6 +44,9 @@ struct vmproc_begin {
 	int reason;             /* -1: none */
 	uint32_t uid;           /* the VM's; 0: keep */
 	uint16_t rows, columns; /* of the terminal; 0: not known */
+	/* How long the agent may take for the requests, and later for the start, in milliseconds; 0:
+	 * as long as it needs. */
+	uint32_t create_ms, start_ms;
 	/* Told of what is left out without an error; may be NULL. Text is the guest's, made
 	 * printable by vmproc. */
 	void (*warn)(const char *message, void *data);

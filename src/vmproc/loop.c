@@ -16,12 +16,17 @@
 
 /* While requests are sent the link takes configurations; then small frames and the streams' data. */
 #define RUNNING_OUT_LIMIT (256 << 10)
-/* From BEGIN to the program of an exec. */
-#define EXEC_TIMEOUT_MS 60000
+/* For vmwp to say what it knows of an agent that does not answer. */
+#define SILENCE_MS 2000
 
 static int broken(struct error *err, const char *what)
 {
 	return error_set(err, EPROTO, "the utility VM broke the protocol: %s", what);
+}
+
+static void await_within(struct vmproc *p, uint32_t ms)
+{
+	p->deadline = ms ? clock_ms() + ms : 0;
 }
 
 /* The last of BEGIN's requests is answered. */
@@ -29,6 +34,7 @@ static int requests_done(struct vmproc *p, int guest_pid, struct error *err)
 {
 	int r;
 
+	p->deadline = 0;
 	p->link.out_limit = RUNNING_OUT_LIMIT;
 	p->requests = close_fd(p->requests);
 	/* From here the end of the conversation tells that the command was killed; it may end by
@@ -60,6 +66,8 @@ static int on_awaited(struct vmproc *p, const uint8_t *body, size_t len, struct 
 	int pid = 0, r = request_result(p, body, len, &pid, &theirs);
 
 	p->awaited = 0;
+	if (p->phase == PHASE_STARTING)
+		p->deadline = 0;
 	if (r == -EPROTO) {
 		error_move(err, &theirs);
 		return r;
@@ -132,6 +140,7 @@ static int on_frame(struct vmproc *p, const struct frame *f, const uint8_t *body
 		if (p->phase != PHASE_HELLO)
 			return broken(err, "a second greeting");
 		p->phase = PHASE_REQUESTS;
+		await_within(p, p->create_ms);
 		r = request_send_next(p, err);
 		return r == 0 ? error_set(err, EPROTO, "no requests") : r < 0 ? r : 0;
 	case WIRE_RESPONSE:
@@ -205,6 +214,7 @@ static void start(struct vmproc *p, int *conn)
 		p->connections[i] = close_fd(p->connections[i]);
 	signals_drop(p);
 	p->phase = PHASE_STARTING;
+	await_within(p, p->start_ms);
 	/* A size that was set before START is the terminal's when the program begins. */
 	p->resize_due = p->tty >= 0;
 	p->start_due = true;
@@ -364,24 +374,34 @@ static int handle_slots(struct vmproc *p, const struct pollfd *fds, struct error
 	return 0;
 }
 
-/* Of an exec, whose guest has been at a container's mercy before: its command does not wait for ever.
- * A container's hooks may take their time, and what creates one for delete --force ends. */
-static bool is_begun(const struct vmproc *p)
+/* What a guest may do is not to answer; who waits for it does not wait for ever. The owner's VM is of
+ * no use without its container, and its console may say why. */
+static int on_silence(struct vmproc *p, struct error *err)
 {
-	return !p->exec || p->phase >= PHASE_READY;
+	if (p->worker.pidfd < 0 || p->silence_told)
+		return error_set(err, ETIMEDOUT, "its agent does not answer");
+	worker_tell_silence(&p->worker);
+	p->silence_told = true;
+	await_within(p, SILENCE_MS);
+	return 0;
 }
 
 int loop_run(struct vmproc *p, struct error *err)
 {
-	int64_t deadline = clock_ms() + EXEC_TIMEOUT_MS;
-
+	/* The owner's guest has to boot first. */
+	if (p->worker.pidfd < 0)
+		await_within(p, p->create_ms);
 	while (p->end == END_NOT) {
-		int64_t left = is_begun(p) ? -1 : deadline - clock_ms();
+		int64_t left = p->deadline ? p->deadline - clock_ms() : -1;
 		struct pollfd fds[SLOTS];
 		int r;
 
-		if (left < 0 && !is_begun(p))
-			return error_set(err, ETIMEDOUT, "its agent does not answer");
+		if (p->deadline && left <= 0) {
+			r = on_silence(p, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		fill_slots(p, fds);
 		if (poll(fds, SLOTS, (int)left) < 0) {
 			if (errno == EINTR)

@@ -81,6 +81,8 @@ static int on_begin(struct vmproc *p, const struct vmproc_begin_header *begin, i
 	if (n < 2)
 		return error_set(err, EPROTO, "vmproc: BEGIN without descriptors");
 	p->requests = TAKE_FD(fds[0]);
+	p->create_ms = begin->create_ms;
+	p->start_ms = begin->start_ms;
 	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
 		if (begin->flags & 1U << i && next < n)
 			*optional[i] = TAKE_FD(fds[next++]);
@@ -193,6 +195,7 @@ int main(int argc, char **argv)
 		.requests = -1,
 	};
 	struct error err = ERROR_INIT;
+	int r;
 
 	if (argc != 3 || fcntl(VMPROC_SYNC_FD, F_GETFD) < 0) {
 		(void)fputs("vmproc is run by runhcs, not by hand\n", stderr);
@@ -206,7 +209,9 @@ int main(int argc, char **argv)
 	if (set_up(&p, &err) < 0) {
 		sync_send_error(p.sync, &err);
 		worker_end(&p.worker, NULL, 0);
-		return err.exit_status ? err.exit_status : 1;
+		r = err.exit_status ? err.exit_status : 1;
+		error_done(&err);
+		return r;
 	}
 	if (loop_run(&p, &err) < 0)
 		lost(&p, &err);

@@ -29,8 +29,9 @@
  *
  * vmproc and vmwp: vmwp is pid 1 of a new pid namespace, executed as "vmwp ID" with 0-2 /dev/null, 3
  * its end of a SOCK_SEQPACKET pair, 4 and on as above, no signal blocked, PDEATHSIG SIGKILL set. It
- * answers over 3 with VMPROC_VM_READY (code 0), or SYNC_ERROR and ends. After that nothing is said: the end of
- * the pair tells it to end the VM, or that vmproc has been killed.
+ * answers over 3 with VMPROC_VM_READY (code 0), or SYNC_ERROR and ends. After that vmproc says at most one
+ * thing, VMPROC_SILENCE: the agent does not answer. The VM is over then, and vmwp, which has its console,
+ * tells why by WIRE_END. The end of the pair tells it to end the VM, or that vmproc has been killed.
  *
  * When the VM ends before the process (WIRE_END, the connection breaks, vmwp ends, the guest breaks
  * the protocol), the reason goes to whoever waits for an answer and to the reason file, one line of
@@ -42,6 +43,7 @@ enum vmproc_message {
 	VMPROC_VM = 64,
 	VMPROC_VM_READY,
 	VMPROC_BEGIN,
+	VMPROC_SILENCE,  /* to vmwp */
 	VMPROC_PREPARED, /* before it is executed: in its cgroup and network namespace */
 };
 
@@ -66,6 +68,9 @@ struct vmproc_begin_header {
 	/* Of the terminal, 0: not said. The guest is told by a resize as soon as the process is
 	 * there; for an exec's program to find it so at once, the request says it too. */
 	uint16_t rows, columns;
+	/* How long the agent may take for the requests, and for the start; 0: as long as it needs.
+	 * Booting is not in it, which vmwp limits. */
+	uint32_t create_ms, start_ms;
 };
 
 #define VMPROC_SYNC_FD 3

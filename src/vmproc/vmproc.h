@@ -51,7 +51,10 @@ struct vmproc {
 	uint64_t requests_at; /* offset of the next one */
 	uint32_t number;      /* of the last request */
 	uint32_t awaited;     /* number of the request that the phase waits for, 0: none */
-	uint32_t control;     /* of the signal, resize or hangup under way, 0: none */
+	uint32_t create_ms, start_ms;
+	int64_t deadline;  /* of what is awaited, clock_ms(); 0: none */
+	bool silence_told; /* to vmwp, whose word on it is awaited */
+	uint32_t control;  /* of the signal, resize or hangup under way, 0: none */
 	bool resize_due, hangup_due, start_due;
 
 	bool told_reason;        /* END said why the VM ended */

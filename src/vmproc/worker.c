@@ -123,6 +123,11 @@ int worker_start(const char *id, const int *fds, size_t n, struct worker *ret, s
 	return r < 0 ? r : error_set(err, EPROTO, "unexpected message %d from vmwp", r);
 }
 
+void worker_tell_silence(const struct worker *w)
+{
+	(void)sync_send(w->pair, (enum sync_type)VMPROC_SILENCE, 0);
+}
+
 void worker_end(struct worker *w, char *reason, size_t size)
 {
 	if (w->pidfd < 0)

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "vmproc/protocol.h"
 
 /* How long clients have to take the last message. */
 #define END_PATIENCE_MS 200
@@ -91,16 +92,18 @@ static void accept_clients(struct worker *w)
 		router_add_client(&w->router, fd);
 }
 
-/* The owner says nothing; what can be read is its end. */
-static bool owner_gone(const struct worker *w, short events)
+/* Its end, or its one word. 0, -EOWNERDEAD, or -ETIMEDOUT: the agent does not answer it. */
+static int hear_owner(const struct worker *w, short events)
 {
-	char byte[64];
+	char message[64];
 	ssize_t n;
 
 	if (!events)
-		return false;
-	n = recv(w->owner, byte, sizeof(byte), MSG_DONTWAIT);
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+		return 0;
+	n = recv(w->owner, message, sizeof(message), MSG_DONTWAIT);
+	if (n > 0)
+		return -ETIMEDOUT;
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -EOWNERDEAD;
 }
 
 /* After one end the other ones and the last words are waited for, a moment. */
@@ -206,7 +209,18 @@ static void explain_timeout(const struct worker *w, char *reason)
 	(void)add_console(w, reason, add(reason, 0, "", text, ""));
 }
 
-/* One round. 0, or how the VM ended: -EOWNERDEAD the owner, -ETIME no agent, else err or helpers. */
+static void explain_silence(const struct worker *w, char *reason)
+{
+	size_t n =
+		add(reason, 0,
+		    "the VM's agent does not answer (within hyperv.requestTimeout, hcs-config(5))",
+		    "", "");
+
+	(void)add_console(w, reason, n);
+}
+
+/* One round. 0, or how the VM ended: -EOWNERDEAD the owner, -ETIME no agent, -ETIMEDOUT one that does
+ * not answer, else err or helpers. */
 static int round_trip(struct run *run, struct error *err)
 {
 	struct pollfd fds[ROUTER + ROUTER_POLLFDS];
@@ -225,9 +239,10 @@ static int round_trip(struct run *run, struct error *err)
 	reap(run);
 	if (r < 0)
 		return errno == EINTR ? 0 : error_sys(err, errno, "poll");
-	if (owner_gone(w, fds[OWNER].revents))
-		return -EOWNERDEAD;
 	read_tails(w, fds);
+	r = hear_owner(w, fds[OWNER].revents);
+	if (r < 0)
+		return r;
 	if (fds[SHARE].revents || fds[MONITOR].revents)
 		return -ECHILD;
 	r = router_step(&w->router, fds + ROUTER, err);
@@ -252,6 +267,8 @@ int worker_run(struct worker *w)
 		return 0;
 	if (r == -ETIME) {
 		explain_timeout(w, reason);
+	} else if (r == -ETIMEDOUT && !err.code) {
+		explain_silence(w, reason);
 	} else {
 		if (!err.code)
 			await_aftermath(&run);

@@ -3,12 +3,13 @@
 import os
 import select
 import signal
+import struct
 import time
 
 import pytest
 
 import initrd
-from machine import VmwpError
+from machine import VM_READY, VmwpError
 
 
 def watch(pids):
@@ -117,6 +118,18 @@ def test_agent_that_never_comes(make_vm):
     # The first ends too early for a patient eye; both are told.
     assert "the VM's kernel panicked" in reason or reason.startswith(
         "the VM's agent did not answer within 1500 ms of its start")
+
+
+def test_agent_that_does_not_answer_its_owner(vm, client):
+    """Who waits for it tells: clients hear of it, with what the console said last."""
+    client.sh("echo HUNG-BY-DESIGN >/dev/console")
+    late = vm.connect()
+    vm.owner.send(struct.pack("<Iii", VM_READY + 2, 0, 0))
+    for connection in (client, late):
+        reason = connection.end_reason()
+        assert reason.startswith("the VM's agent does not answer")
+        assert "the console's last lines: " in reason and "HUNG-BY-DESIGN" in reason
+    assert vm.wait() == 1
 
 
 def test_boot_timeout(make_vm):

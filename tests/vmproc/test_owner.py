@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from peer import COMMIT, ERROR, EXIT, START, VM_READY, eventually
+from peer import COMMIT, END, ERROR, EXIT, HELLO, READY, SILENCE, START, VM_READY, eventually
 
 # Stands in for vmwp: says on the settings' memfd what it found, and does what their text says.
 VMWP = """#!/usr/bin/python3 -S
@@ -31,7 +31,11 @@ pair.send(struct.pack("<Iii", 65, 0, 0))
 if behaviour.startswith("hang"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(1000)
-assert pair.recv(1) == b""
+said = pair.recv(100)
+if said:
+    os.pwrite(5, repr(struct.unpack("<Iii", said)).encode(), 100)
+    said = pair.recv(1)
+assert said == b""
 os._exit(0)
 """
 
@@ -184,3 +188,69 @@ def test_a_failed_start_ends_the_vm(own):
     assert vmproc.receive()[0] == ERROR
     assert vmproc.wait() == 127
     assert all(gone(pid) for pid in pids)
+
+
+def told_silence(vmproc) -> bool:
+    return os.pread(vmproc.settings, 100, 100).startswith(repr((SILENCE, 0, 0)).encode())
+
+
+def answer_nothing(vmproc, when, **how):
+    """A guest that falls silent: when it is to create, or to start."""
+    if when == "create":
+        guest = vmproc.begin(create_ms=300, **how)
+        guest.send(HELLO, 0, {"protocol": 1})
+        guest.request("create")
+    else:
+        guest = vmproc.created(create_ms=20000, start_ms=300, **how)
+        vmproc.send_sync(START)
+        guest.request("start")
+    return guest
+
+
+@pytest.mark.parametrize("when", ["create", "start"])
+def test_a_guest_that_never_answers(own, tmp_path, when):
+    """vmwp is told, and says what is known of it."""
+    vmproc = own()
+    pids = vm_pids(vmproc)
+    reason = os.open(tmp_path / "reason", os.O_WRONLY | os.O_CREAT)
+    guest = answer_nothing(vmproc, when, reason=reason)
+    eventually(lambda: told_silence(vmproc))
+    guest.send(END, 0, {"reason": "the agent does not answer; the console's last lines: hung"})
+    kind, _, _, text = vmproc.receive()
+    assert (kind, text) == (ERROR, "the utility VM ended: the agent does not answer; the console's last lines: hung")
+    assert (tmp_path / "reason").read_text() == text.partition(": ")[2]
+    assert vmproc.wait() == -signal.SIGKILL
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("behaviour", ["", "hang"])
+def test_a_guest_that_never_answers_and_vmwp_does_not_either(own, behaviour):
+    vmproc = own(behaviour)
+    pids = vm_pids(vmproc)
+    answer_nothing(vmproc, "create")
+    assert vmproc.receive()[0::3] == (ERROR, "the utility VM: its agent does not answer")
+    assert vmproc.wait() == -signal.SIGKILL
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_guest_may_boot_for_longer(own):
+    """Which vmwp limits."""
+    vmproc = own()
+    vm_pids(vmproc)
+    guest = vmproc.begin(create_ms=300)
+    assert guest.quiet(1)
+    guest.send(HELLO, 0, {"protocol": 1})
+    guest.serve("create", pid=7)
+    assert vmproc.receive()[0] == READY
+    assert guest.quiet(1), "nor has what it was asked a limit once it is answered"
+
+
+def test_a_guest_may_take_its_time_for_hooks_without_a_timeout(own):
+    vmproc = own()
+    vm_pids(vmproc)
+    guest = vmproc.begin(create_ms=0, start_ms=0)
+    guest.send(HELLO, 0, {"protocol": 1})
+    number, _ = guest.request("create")
+    assert guest.quiet(1)
+    guest.answer(number, pid=7)
+    assert vmproc.receive()[0] == READY

@@ -17,9 +17,11 @@
 #include "base/path.h"
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
+#include "compute/hyperv/host_limits.h"
 #include "compute/hyperv/layers.h"
 #include "compute/hyperv/machine_settings.h"
 #include "compute/hyperv/pod.h"
+#include "compute/hyperv/request_time.h"
 #include "compute/hyperv/share.h"
 #include "compute/hyperv/translate.h"
 #include "compute/status.h"
@@ -39,12 +41,12 @@ struct vm_creation {
 	struct container c;
 	struct pod pod; /* the VM that is joined, if one is */
 	struct mount_plan *mounts;
-	struct oci_resources host_resources; /* what of the limits the host's cgroup has */
-	struct oci_cpu host_cpu;
+	struct host_limits limits;
 	struct cgroup *cgroup;
 	struct vm_settings settings;
 	struct layer_disks layers;
 	struct nic_plan nics;
+	struct request_times times;
 	int netns;             /* given by path, -1: none */
 	int pidfd, sync, vmwp; /* vmproc, the conversation with it, the VM's worker */
 	bool cgroup_made, socket_made, control_made, shared, nics_made;
@@ -69,26 +71,6 @@ static void vm_creation_done(struct vm_creation *cr)
 uint32_t hyperv_uid(pid_t pid)
 {
 	return UID_BASE + 2 * (uint32_t)pid;
-}
-
-/* The host's cgroup holds the VM: which processors it runs on, its share of them and of the disks.
- * How much memory and time the container has is for the guest's cgroup to say; the VM's size is the
- * host's bound on it. */
-static const struct oci_resources *limits_of_host(struct vm_creation *cr)
-{
-	const struct oci_linux *l = cr->create->engine.spec->linux_;
-	const struct oci_resources *res = l ? l->resources : NULL;
-
-	if (!res)
-		return NULL;
-	cr->host_resources.block_io = res->block_io;
-	if (res->cpu) {
-		cr->host_cpu.shares = res->cpu->shares;
-		cr->host_cpu.cpus = res->cpu->cpus;
-		cr->host_cpu.mems = res->cpu->mems;
-		cr->host_resources.cpu = &cr->host_cpu;
-	}
-	return &cr->host_resources;
 }
 
 /* The network of the VM that is joined is its owner's, whose process on the host is in it too. */
@@ -196,7 +178,8 @@ static int plan_cgroup(struct vm_creation *cr, struct error *err)
 
 	if (engine->cgroup_manager == CGROUP_DISABLED)
 		return 0;
-	r = cgroup_plan(&options, limits_of_host(cr), &cr->cgroup, err);
+	host_limits_of(engine->spec, cr->pod.joined ? NULL : &cr->settings, &cr->limits);
+	r = cgroup_plan(&options, &cr->limits.resources, &cr->cgroup, err);
 	if (r < 0)
 		return r;
 	cr->c.cgroup_path = strdup(cgroup_path(cr->cgroup));
@@ -230,6 +213,8 @@ static int plan(struct vm_creation *cr, struct error *err)
 	if (r == 0)
 		r = layer_disks_open(engine->spec, engine->bundle, cr->pod.joined, &cr->layers,
 				     err);
+	if (r == 0)
+		r = request_times_get(engine->spec, &cr->times, err);
 	if (r == 0)
 		r = open_netns(cr, err);
 	if (r == 0 && !cr->pod.joined)
@@ -270,7 +255,7 @@ static int make_cgroup(struct vm_creation *cr, struct error *err)
 
 	if (!cr->cgroup)
 		return 0;
-	r = cgroup_create(cr->cgroup, limits_of_host(cr), err);
+	r = cgroup_create(cr->cgroup, &cr->limits.resources, err);
 	if (r < 0)
 		return r;
 	cr->cgroup_made = true;
@@ -309,7 +294,7 @@ static int spawn(struct vm_creation *cr, struct error *err)
 	if (r < 0)
 		return error_sys(err, -r, "read the start time of the container's process");
 	cr->c.pid_start = stat.start_time;
-	return cr->cgroup ? cgroup_attach(cr->cgroup, cr->c.pid, limits_of_host(cr), err) : 0;
+	return cr->cgroup ? cgroup_attach(cr->cgroup, cr->c.pid, &cr->limits.resources, err) : 0;
 }
 
 static int run_runtime_hooks(struct vm_creation *cr, struct error *err)
@@ -461,6 +446,8 @@ static int begin(struct vm_creation *cr, struct error *err)
 			.reason = reason,
 			.rows = (uint16_t)process->console_size.height,
 			.columns = (uint16_t)process->console_size.width,
+			.create_ms = cr->times.create,
+			.start_ms = cr->times.start,
 			.uid = hyperv_uid(cr->pod.joined ? cr->pod.owner.container.pid : cr->c.pid),
 			.warn = engine->warn,
 			.warn_data = engine->warn_data,

@@ -15,6 +15,7 @@
 #include "compute/hyperv/process.h"
 #include "compute/hyperv/ps_snapshot.h"
 #include "compute/hyperv/share.h"
+#include "compute/hyperv/vm_size.h"
 #include "compute/isolation.h"
 #include "oci/write.h"
 #include "vm/nic.h"
@@ -157,7 +158,7 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 	struct oci_resources inside = *resources, outside = { 0 };
 	struct oci_cpu cpu_inside = { 0 }, cpu_outside = { 0 };
 	json_t *op, *translated;
-	int r = 0;
+	int r;
 
 	if (rdt)
 		return error_set(err, ENOTSUP,
@@ -168,6 +169,9 @@ static int update(const struct stored *s, const struct oci_resources *resources,
 				 "linux.resources.cpu.cpus, cpu.mems, blockIO: limits of the VM, "
 				 "which is that of \"%s\": update that one",
 				 s->vm.host);
+	r = vm_size_check(s, resources, err);
+	if (r < 0)
+		return r;
 	if (resources->cpu) {
 		cpu_inside = *resources->cpu;
 		cpu_inside.cpus = cpu_inside.mems = NULL;

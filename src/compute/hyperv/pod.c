@@ -64,6 +64,7 @@ int pod_describe(const struct pod *pod, const struct vm_settings *settings, stru
 	ret->accelerator =
 		copy(pod->joined ? owner->accelerator : vm_accelerator_name(settings->accelerator));
 	ret->memory = pod->joined ? owner->memory : settings->memory;
+	ret->cpus = pod->joined ? owner->cpus : settings->cpus;
 	if (pod->joined) {
 		ret->host = copy(pod->owner.container.id);
 		ret->pid = owner->pid;

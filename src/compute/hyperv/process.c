@@ -6,6 +6,7 @@
 #include "base/pid.h"
 #include "compute/hyperv/client.h"
 #include "compute/hyperv/create.h"
+#include "compute/hyperv/request_time.h"
 #include "vmproc/launch.h"
 
 static int enter_cgroup(void *data, struct error *err)
@@ -49,8 +50,13 @@ int hyperv_process(const struct stored *s, const struct hyperv_process *process,
 		.warn = process->warn,
 		.warn_data = process->warn_data,
 	};
+	struct request_times times;
 	int r, guest_pid;
 
+	r = request_times_get(NULL, &times, err);
+	if (r < 0)
+		return r;
+	what.create_ms = times.create;
 	connection = what.connection = hyperv_connect(s, err);
 	if (connection < 0)
 		return connection;

@@ -13,9 +13,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "compute/hyperv/share_kernel.h"
 #include "compute/hyperv/share_root.h"
 #include "container/mount_fd.h"
-#include "container/mount_table.h"
 #include "container/overlay.h"
 #include "container/root_propagation.h"
 #include "container/rootfs.h"
@@ -106,23 +106,43 @@ static int open_bind(const struct share *share, const struct mount_step *step, s
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int open_root(const struct share *share, struct error *err)
+static int open_directory(const struct share *share, struct error *err)
+{
+	int fd = mount_fd_clone(AT_FDCWD, share->rootfs, true), r;
+
+	if (fd < 0)
+		return error_sys(err, -fd, "root.path %s", share->rootfs);
+	r = mount_fd_propagate(fd, MS_PRIVATE, true, err);
+	if (r < 0)
+		(void)close_fd(fd);
+	return r < 0 ? r : fd;
+}
+
+/* A copy of the host's mounts that this child may change; what is mounted on the host still comes to
+ * it, so that binds which are to follow the host can. */
+static int copy_mounts(struct error *err)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_sys(err, errno, "mount namespace for the share");
+	return 0;
+}
+
+/* Back to the mounts of before copy_mounts, which has kept the root directory. */
+static int return_to(int host, int root, struct error *err)
+{
+	if (setns(host, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0)
+		return error_sys(err, errno, "return to the host's mounts");
+	return 0;
+}
+
+/* The overlay is put together in another copy: it takes /proc, and covers a directory of the host's. */
+static int open_layers(const struct share *share, struct error *err)
 {
 	struct rootfs fs;
-	int fd, r;
+	int fd, r = copy_mounts(err);
 
-	if (share->spec->layer_folders.len == 0) {
-		fd = mount_fd_clone(AT_FDCWD, share->rootfs, true);
-		if (fd < 0)
-			return error_sys(err, -fd, "root.path %s", share->rootfs);
-		r = mount_fd_propagate(fd, MS_PRIVATE, true, err);
-		if (r < 0)
-			(void)close_fd(fd);
-		return r < 0 ? r : fd;
-	}
-	/* The overlay is put together in a namespace of this child's. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_sys(err, errno, "mount namespace for the layers");
+	if (r < 0)
+		return r;
 	rootfs_init(&fs);
 	fs.spec = share->spec;
 	fs.bundle = share->bundle;
@@ -151,61 +171,8 @@ static char *read_link(const struct share *share, const struct mount_step *step)
 	return n > 0 ? strndup(text, (size_t)n) : NULL;
 }
 
-/* What the host's kernel shows of itself, mounted below a directory that is bound whole, would reach
- * the VM by the share's daemon, which is root. Taken away in this child's own copy of the mounts. */
-static int leave_kernel_out(const struct share *share, struct error *err)
+static int open_binds(const struct share *share, struct opened *o, struct error *err)
 {
-	static const char *const types[] = { "proc",     "sysfs",   "cgroup",      "cgroup2",
-					     "devpts",   "debugfs", "tracefs",     "securityfs",
-					     "bpf",      "mqueue",  "configfs",    "pstore",
-					     "efivarfs", "fusectl", "binfmt_misc", "nsfs" };
-	_cleanup_mount_table_ struct mount_table table = { 0 };
-	int r = mount_table_read(getpid(), &table, err);
-
-	for (size_t k = table.len; r == 0 && k > 0; k--) {
-		const struct mount_entry *entry = &table.items[k - 1];
-		bool kernels = false, bound = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-			kernels |= strcmp(entry->fstype, types[i]) == 0;
-		for (size_t i = 0; kernels && !bound && i < share->mounts->len; i++) {
-			const struct mount_step *step = &share->mounts->steps[i];
-			_cleanup_free_ char *path = NULL, *real = NULL;
-
-			if (step->kind != MOUNT_KIND_BIND || !step->options.rbind)
-				continue;
-			path = path_join(share->bundle, step->mount->source);
-			real = path ? realpath(path, NULL) : NULL;
-			bound = real && mount_path_below(entry->point, real);
-		}
-		if (bound && umount2(entry->point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-			return error_sys(err, errno, "leave %s out of the VM's share",
-					 entry->point);
-	}
-	return r;
-}
-
-static int open_all(const struct share *share, struct opened *o, struct error *err)
-{
-	int r;
-
-	o->root = -1;
-	o->len = share->mounts->len;
-	o->binds = calloc(o->len + 1, sizeof(*o->binds));
-	o->links = calloc(o->len + 1, sizeof(*o->links));
-	if (!o->binds || !o->links)
-		return error_oom(err);
-	for (size_t i = 0; i < o->len; i++)
-		o->binds[i] = -1;
-	o->root = share->rootfs ? open_root(share, err) : -1;
-	if (share->rootfs && o->root < 0)
-		return o->root;
-	/* Slaves, so that binds which are to follow the host still can. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_sys(err, errno, "mount namespace for the share");
-	r = leave_kernel_out(share, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < o->len; i++) {
 		const struct mount_step *step = &share->mounts->steps[i];
 
@@ -218,7 +185,42 @@ static int open_all(const struct share *share, struct opened *o, struct error *e
 		if (o->binds[i] < 0)
 			return error_wrap(err, o->binds[i], "mounts[%zu] (%s)", i, step->target);
 	}
-	return o->root < 0 ? 0 : share_root_protect(share, o->root, o->binds, err);
+	return 0;
+}
+
+static int open_all(const struct share *share, struct opened *o, struct error *err)
+{
+	_cleanup_close_ int host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool layers = share->rootfs && share->spec->layer_folders.len > 0;
+	int r;
+
+	o->len = share->mounts->len;
+	o->binds = calloc(o->len + 1, sizeof(*o->binds));
+	o->links = calloc(o->len + 1, sizeof(*o->links));
+	if (!o->binds || !o->links)
+		return error_oom(err);
+	for (size_t i = 0; i < o->len; i++)
+		o->binds[i] = -1;
+	if (host < 0 || root < 0)
+		return error_sys(err, errno, "open the host's mounts");
+	r = mount_plan_open_userns(share->mounts, err);
+	if (r == 0)
+		r = copy_mounts(err);
+	if (r == 0)
+		r = share_leave_kernel_out(share, err);
+	if (r == 0)
+		r = mount_plan_open_sources(share->mounts, share->bundle, err);
+	if (r == 0)
+		r = open_binds(share, o, err);
+	if (r == 0 && layers)
+		r = return_to(host, root, err);
+	if (r < 0)
+		return r;
+	if (!share->rootfs)
+		return 0;
+	o->root = layers ? open_layers(share, err) : open_directory(share, err);
+	return o->root < 0 ? o->root : share_root_protect(share, o->root, o->binds, err);
 }
 
 static int enter(int vmwp, struct error *err)
@@ -323,10 +325,8 @@ static int attach_child(void *data, struct error *err)
 int share_attach(const struct share *share, int vmwp, struct error *err)
 {
 	struct attachment a = { .share = share, .vmwp = vmwp };
-	/* User namespaces of idmapped mounts are made by children: not from within one. */
-	int r = mount_plan_open_sources(share->mounts, share->bundle, err);
 
-	return r < 0 ? r : in_child(attach_child, &a, err);
+	return in_child(attach_child, &a, err);
 }
 
 struct detachment {

@@ -269,6 +269,60 @@ def test_statistics_of_the_hosts_cgroup_have_the_whole(runtime, bundle):
     assert {p.pid for p in vm.everything(c)} <= members
 
 
+def bound(c, setting):
+    """Of the host's cgroup; -1: none."""
+    controller, old, new = cgroupfs.FILES[setting]
+    seen = cgroupfs.OnHost(c)
+    text = seen.read(controller, old if seen.is_v1(controller) else new)
+    return -1 if text == "max" or int(text) > 1 << 62 else int(text)
+
+
+def test_the_vm_as_a_whole_is_bounded_on_the_host(runtime, bundle):
+    """Beside the limits in the guest, where they are the container's: see docs/compatibility.md."""
+    b = bundle().sh("cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max; sleep 1000")
+    b.resources["memory"] = {"limit": 96 * MIB}
+    b.resources["pids"] = {"limit": 20}
+    c = runtime.start(b)
+    c.until_output("^20$")
+    assert c.out.split() == [str(96 * MIB), "20"]
+    data = runtime("events", "--stats", c.id).json["data"]
+    guest = data["vm"]["memory"]["guest"]
+    assert bound(c, "memory.limit") == data["vm"]["memory"]["limit"]
+    assert bound(c, "memory.limit") - 2 * guest in (512 * MIB, 1536 * MIB)
+    assert data["memory"]["usage"]["limit"] == 96 * MIB and data["pids"]["limit"] == 20
+    assert bound(c, "pids.max") == 257
+    # The container's limits change, and not what its VM may cost.
+    before = bound(c, "memory.limit"), bound(c, "pids.max")
+    runtime("update", "--memory", str(64 * MIB), "--pids-limit", "30", c.id)
+    assert (bound(c, "memory.limit"), bound(c, "pids.max")) == before
+
+
+def test_update_beyond_the_vm(runtime, bundle):
+    """It does not grow: what could not be used is refused, what fits is not."""
+    b = bundle()
+    b.resources["memory"] = {"limit": 100 * MIB}
+    b.resources["cpu"] = {"quota": 50000, "period": 100000}
+    c = runtime.start(b)
+    runtime.fails("update", "--memory", "1G", c.id, says=["memory.limit", "its VM has", "MiB"])
+    runtime("update", "--memory", str(90 * MIB), "--cpu-quota", "90000", "--cpu-period", "100000", c.id)
+    runtime("update", "--memory", "-1", "--memory-swap", "-1", c.id)
+    assert c.exec("cat", "/sys/fs/cgroup/memory.max").out == "max\n"
+    if os.cpu_count() > 1:
+        runtime.fails("update", "--cpu-quota", "150000", "--cpu-period", "100000", c.id, says=["cpu.quota", "VM has 1"])
+        assert c.exec("cat", "/sys/fs/cgroup/cpu.max").out == "90000 100000\n"
+
+
+def test_one_that_joins_costs_only_its_own_processes(runtime, bundle):
+    owner = runtime.start(bundle())
+    b = bundle()
+    b.spec["annotations"] = {"io.hcs.host": owner.id}
+    b.resources["memory"] = {"limit": 32 * MIB}
+    b.resources["pids"] = {"limit": 20}
+    c = runtime.start(b)
+    assert bound(c, "pids.max") == 256 and bound(c, "memory.limit") == -1
+    assert bound(owner, "pids.max") == bound(owner, "memory.limit") == -1
+
+
 def test_processes_table_is_the_guests(runtime, bundle):
     c = runtime.start(bundle().sh("sleep 1234 & wait"))
     lines = until(lambda: len(found := runtime("ps", c.id).lines) == 3 and found)

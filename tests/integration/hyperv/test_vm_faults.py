@@ -269,6 +269,36 @@ def test_agent_stopped_answering(runtime, bundle):
     runtime.leftovers.assert_none()
 
 
+@pytest.mark.parametrize("with_hook", [False, True])
+def test_agent_that_does_not_answer_start(runtime, bundle, work, with_hook):
+    """Start does not wait for ever; the time that a hook in the guest may take is its own."""
+    env = vm.configured(work, {"hyperv": {"requestTimeout": 8}})
+    b = bundle()
+    if with_hook:
+        b.sh_hook("startContainer", "true", timeout=4)
+    c = runtime.create(b, env=env)
+    everything = vm.everything(c)
+    os.kill(vm.part(c, "qemu").pid, 19)
+    before = time.monotonic()
+    c.runtime.fails("start", c.id, says=["does not answer", "requestTimeout"])
+    took = time.monotonic() - before
+    assert took > (11.5 if with_hook else 7.5) and took < 30 * PATIENCE
+    assert_ended(c, everything, "does not answer")
+
+
+def test_agent_that_does_not_answer_create_and_exec(runtime, bundle, work):
+    """In another's VM, which goes on."""
+    env = vm.configured(work, {"hyperv": {"requestTimeout": 1}})
+    c = runtime.start(bundle())
+    os.kill(vm.part(c, "qemu").pid, 19)
+    b = bundle()
+    b.spec["annotations"] = {"io.hcs.host": c.id}
+    runtime.create_fails(b, says=["utility VM", "does not answer"], env=env)
+    runtime.fails("exec", c.id, "true", says=["utility VM", "does not answer"], env=env)
+    os.kill(vm.part(c, "qemu").pid, 18)
+    assert c.exec("echo", "well").out == "well\n"
+
+
 # The guest runs out of something
 
 def test_guest_without_memory_limit_runs_out(runtime, bundle):

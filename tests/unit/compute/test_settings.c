@@ -37,7 +37,7 @@ static void every_key_is_taken(void **state)
 	_cleanup_settings_ struct compute_settings s =
 		settings_of("{\"isolation\": \"hyperv\", \"hyperv\": {\"kernel\": \"/k\","
 			    " \"initrd\": \"/i\", \"memory\": \"1G\", \"cpus\": 3,"
-			    " \"bootTimeout\": 7, \"accelerator\": \"tcg\"},"
+			    " \"bootTimeout\": 7, \"requestTimeout\": 9, \"accelerator\": \"tcg\"},"
 			    " \"registries\": {\"mirrors\": [\"https://m/x\", \"http://n:1\"],"
 			    " \"insecure\": [\"h:5000\"], \"stallTimeout\": 9}}");
 
@@ -48,6 +48,7 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(s.hyperv.memory, 1 << 30);
 	assert_int_equal(s.hyperv.cpus, 3);
 	assert_int_equal(s.hyperv.boot_timeout_ms, 7000);
+	assert_int_equal(s.hyperv.request_timeout_ms, 9000);
 	assert_int_equal(s.hyperv.accelerator, SETTINGS_ACCELERATOR_TCG);
 	assert_string_equal(s.registries.mirrors[0], "https://m/x");
 	assert_string_equal(s.registries.mirrors[1], "http://n:1");
@@ -137,6 +138,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"hyperv\": {\"cpus\": 65}}", "hyperv.cpus" },
 		{ "{\"hyperv\": {\"bootTimeout\": 0}}", "hyperv.bootTimeout" },
 		{ "{\"hyperv\": {\"bootTimeout\": \"5s\"}}", "hyperv.bootTimeout" },
+		{ "{\"hyperv\": {\"requestTimeout\": 3601}}", "hyperv.requestTimeout" },
 		{ "{\"hyperv\": {\"accelerator\": \"hvf\"}}", "hyperv.accelerator" },
 		{ "{\"registries\": {\"mirror\": []}}", "registries.mirror" },
 		{ "{\"registries\": {\"mirrors\": [\"mirror.example\"]}}",

@@ -189,7 +189,7 @@ static _Noreturn void play_host(const struct scene *scene)
 {
 	struct error err = ERROR_INIT;
 	struct clone_args args = { .flags = scene->flags | CLONE_NEWNS, .exit_signal = SIGCHLD };
-	int status, go[2];
+	int status, go[2], r;
 	pid_t pid;
 
 	CHECK(unshare(CLONE_NEWNS) == 0);
@@ -204,13 +204,16 @@ static _Noreturn void play_host(const struct scene *scene)
 	parse(scene);
 	rootfs_init(&scene_fs);
 	CHECK_OK(mount_plan_parse(&scene_spec, &scene_plan, &err), &err);
+	r = mount_plan_open_userns(scene_plan, &err);
+	if (r == 0)
+		r = mount_plan_open_sources(scene_plan, scene_dir, &err);
 	if (scene->plan_refused) {
-		CHECK(mount_plan_open_sources(scene_plan, scene_dir, &err) < 0);
+		CHECK(r < 0);
 		if (!strstr(error_text(&err), scene->plan_refused))
 			scene_fail(__FILE__, __LINE__, scene->plan_refused, error_text(&err));
 		_exit(0);
 	}
-	CHECK_OK(mount_plan_open_sources(scene_plan, scene_dir, &err), &err);
+	CHECK_OK(r, &err);
 	scene_fs.spec = &scene_spec;
 	scene_fs.mounts = scene_plan;
 	scene_fs.path = at("root");
