@@ -3,6 +3,7 @@
 # Every test there is, part after part: check.sh BUILD_DIR [PART...]; ./dev check calls it, with what the
 # tests need installed and the project built. Ends with "N passed, N failed" over all parts.
 #
+# The part "kvm" is run when it is named, and not else.
 #   HCS_KILLS      rounds of each command killed at a random instant (100)
 #   HCS_FUZZ       seconds of fuzzing, of each target (20)
 #   HCS_FULL       not empty: the whole suite with utility VMs too, half an hour more
@@ -187,6 +188,14 @@ part_hyperv_clients() {
 	export HCS_ISOLATIONS=hyperv
 	check_pytest_beside_others hyperv-clients 1800 "$build/runhcs" tests/clients
 	unset HCS_ISOLATIONS
+}
+
+# Minutes, and a kernel package from the archive: only when it is named.
+part_kvm() {
+	say "hyperv isolation on KVM, in a machine that QEMU emulates with AMD's virtualization"
+	export HCS_BUILD="$build"
+	check_pytest kvm 1200 "$build/runhcs" tests/kvm
+	unset HCS_BUILD
 }
 
 # A report ends the program that it is about with status 99, and is written to a directory made for it.

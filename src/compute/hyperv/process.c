@@ -27,19 +27,36 @@ static pid_t owner_pid(const struct stored *s)
 	return pid_read_stat(s->vm.pid, &stat) == 0 ? stat.ppid : 0;
 }
 
-int hyperv_process(const struct stored *s, const struct hyperv_process *process, pid_t *ret_pid,
-		   int *ret_pidfd, struct error *err)
+/* In the container's cgroup: cloned into that of cgroup2, since moving it there waits for a grace period of
+ * the kernel's. */
+static int spawn(const struct stored *s, const struct hyperv_process *process, struct cgroup *cg,
+		 pid_t *ret_pid, int *ret_pidfd, int *ret_sync, struct error *err)
 {
-	_cleanup_close_ int pidfd = -1, sync = -1, connection = -1;
-	_cleanup_cgroup_ struct cgroup *cg = NULL;
 	struct vmproc_spawn spawn = {
 		.id = s->container.id,
 		.exec = true,
 		.netns = -1,
 		.stdio = { process->stdio[0], process->stdio[1], process->stdio[2] },
-		.cgroup_fd = -1,
+		.cgroup_fd = cg ? cgroup_clone_fd(cg) : -1,
 		.prepare = enter_cgroup,
+		.data = cg,
 	};
+	int r = vmproc_spawn(&spawn, ret_pid, ret_pidfd, ret_sync, err);
+
+	if (spawn.cgroup_fd >= 0 && (r == -EBUSY || r == -EOPNOTSUPP || r == -EACCES)) {
+		error_done(err);
+		cgroup_clone_failed(cg);
+		spawn.cgroup_fd = -1;
+		r = vmproc_spawn(&spawn, ret_pid, ret_pidfd, ret_sync, err);
+	}
+	return r == 0 && cg ? cgroup_attach(cg, *ret_pid, NULL, err) : r;
+}
+
+int hyperv_process(const struct stored *s, const struct hyperv_process *process, pid_t *ret_pid,
+		   int *ret_pidfd, struct error *err)
+{
+	_cleanup_close_ int pidfd = -1, sync = -1, connection = -1;
+	_cleanup_cgroup_ struct cgroup *cg = NULL;
 	struct vmproc_begin what = {
 		.start_socket = -1,
 		.console = process->console,
@@ -66,11 +83,8 @@ int hyperv_process(const struct stored *s, const struct hyperv_process *process,
 			r = cgroup_open_enter(cg, err);
 		if (r < 0)
 			return r;
-		spawn.data = cg;
 	}
-	r = vmproc_spawn(&spawn, ret_pid, &pidfd, &sync, err);
-	if (r == 0 && cg)
-		r = cgroup_attach(cg, *ret_pid, NULL, err);
+	r = spawn(s, process, cg, ret_pid, &pidfd, &sync, err);
 	if (r == 0)
 		r = vmproc_begin(sync, process->requests, &what, &guest_pid, err);
 	if (pidfd < 0)
