@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/pid.h"
+#include "base/timestamp.h"
 #include "compute/creating.h"
 #include "compute/pid_file.h"
 #include "compute/pod.h"
@@ -166,43 +166,17 @@ static char *owner_name(uid_t uid)
 	return asprintf(&name, "%u", uid) < 0 ? NULL : name;
 }
 
-/* RFC 3339 in UTC. Not by gmtime(3), which reads /etc/localtime first. */
-static char *now_text(void)
-{
-	struct timespec ts;
-	int64_t days, era, day_of_era, year_of_era, day_of_year, month;
-	unsigned seconds;
-	char *text = NULL;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	seconds = (unsigned)(ts.tv_sec % 86400);
-	/* Years begin in March here, so that the leap day is the last of its year. */
-	days = ts.tv_sec / 86400 + 719468;
-	era = days / 146097;
-	day_of_era = days % 146097;
-	year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	month = (5 * day_of_year + 2) / 153;
-	if (asprintf(&text, "%04d-%02d-%02dT%02u:%02u:%02u.%09ldZ",
-		     (int)(year_of_era + era * 400 + (month >= 10)),
-		     (int)(month < 10 ? month + 3 : month - 9),
-		     (int)(day_of_year - (153 * month + 2) / 5 + 1), seconds / 3600,
-		     seconds / 60 % 60, seconds % 60, ts.tv_nsec) < 0)
-		return NULL;
-	return text;
-}
-
 static int open_store(struct creating *c, struct error *err)
 {
 	int r = store_make(c->host, c->create->id, &c->s.dir_fd, err);
+	char now[TIMESTAMP_SIZE];
 
 	if (r < 0)
 		return r;
 	c->stored = true;
 	if (c->spec.linux_ && c->spec.linux_->seccomp)
 		c->cache_fd = store_seccomp_cache(c->host);
-	c->s.created = now_text();
+	c->s.created = strdup(timestamp_now(now));
 	c->s.owner = c->create->owner ? strdup(c->create->owner) : owner_name(geteuid());
 	c->s.oci_version = strdup(c->spec.oci_version);
 	return c->s.created && c->s.owner && c->s.oci_version ? 0 : error_oom(err);
@@ -462,6 +436,45 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 	if (r == 0 && end_r < 0)
 		error_move(err, &end_err);
 	return r < 0 ? r : end_r;
+}
+
+int compute_launch(const struct compute_host *host, const struct compute_create *create,
+		   struct compute_process *ret, struct error *err)
+{
+	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int terminal = -1;
+	struct oci_process *process;
+	int r;
+
+	r = creating_prepare(&c, false, err);
+	if (r == 0) {
+		process = c.spec.process;
+		if (process->terminal && create->rows > 0) {
+			process->console_size.set = true;
+			process->console_size.height = create->rows;
+			process->console_size.width = create->columns;
+		}
+		r = make(&c, false, err);
+	}
+	if (r < 0) {
+		creating_undo(&c);
+		return r;
+	}
+	r = c.ops->init_start(&c.s, &c.spec, c.init, err);
+	if (r == 0)
+		r = poststart(c.ops, &c.s, &c.spec, err);
+	if (r == 0)
+		r = console_receive(&c.console, &terminal, err);
+	if (r < 0) {
+		(void)creating_end(host, &c.s, c.ops, &c.spec, &ignored);
+		(void)pidfd_reap(c.pidfd);
+		return r;
+	}
+	*ret = (struct compute_process){ .pid = c.s.container.pid,
+					 .pidfd = TAKE_FD(c.pidfd),
+					 .terminal = TAKE_FD(terminal) };
+	return 0;
 }
 
 /* What state.json said is lost; what the config says names the cgroup, where the processes are. */

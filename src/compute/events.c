@@ -112,3 +112,34 @@ int compute_events(const struct compute_host *host, const char *id, int interval
 		return oom;
 	return follow(ops, &s, pidfd, oom, interval_ms, event, data, err);
 }
+
+int compute_oom_count(const struct compute_host *host, const char *id, uint64_t *ret,
+		      struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	int r = store_open(host, id, STORE_READ, &s, err);
+
+	*ret = 0;
+	if (r == 0)
+		r = isolation_get(s.isolation)->oom_count(&s, ret, err);
+	if (r != -EOPNOTSUPP)
+		return r;
+	error_done(err);
+	return 0;
+}
+
+int compute_oom_watch(const struct compute_host *host, const char *id, struct error *err)
+{
+	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
+	int r = store_open(host, id, STORE_READ, &s, err);
+
+	return r < 0 ? r : isolation_get(s.isolation)->oom_fd(&s, err);
+}
+
+int compute_oom_drain(enum compute_isolation isolation, int fd)
+{
+	bool gone = false;
+	int r = isolation_get(isolation)->oom_drain(fd, &gone);
+
+	return r > 0 ? 1 : gone ? -ENOENT : 0;
+}

@@ -26,7 +26,7 @@ static void texts_done(struct texts *texts)
 	free(texts->status);
 }
 
-static void parse_name(const char *comm, struct compute_process *p)
+static void parse_name(const char *comm, struct compute_process_usage *p)
 {
 	size_t len = strcspn(comm, "\n");
 
@@ -36,7 +36,7 @@ static void parse_name(const char *comm, struct compute_process *p)
 
 /* proc_pid_stat(5): utime and stime are the 14th and 15th field; the second is in parentheses, and may
  * have spaces and parentheses itself. */
-static void parse_cpu(const char *stat, struct compute_process *p)
+static void parse_cpu(const char *stat, struct compute_process_usage *p)
 {
 	const uint64_t tick = NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
 	const char *at = strrchr(stat, ')');
@@ -49,7 +49,7 @@ static void parse_cpu(const char *stat, struct compute_process *p)
 		p->cpu = (user + system) * tick;
 }
 
-static void parse_memory(const char *status, struct compute_process *p)
+static void parse_memory(const char *status, struct compute_process_usage *p)
 {
 	const char *line = strstr(status, "\nRssAnon:");
 	unsigned long long kib;
@@ -58,9 +58,9 @@ static void parse_memory(const char *status, struct compute_process *p)
 		p->private_ = kib * 1024;
 }
 
-static void parse(const struct texts *texts, pid_t pid, struct compute_process *p)
+static void parse(const struct texts *texts, pid_t pid, struct compute_process_usage *p)
 {
-	*p = (struct compute_process){ .pid = pid };
+	*p = (struct compute_process_usage){ .pid = pid };
 	parse_name(texts->comm, p);
 	parse_cpu(texts->stat, p);
 	parse_memory(texts->status, p);
@@ -75,7 +75,7 @@ static char *read_file(int dir, const char *name)
 	return fd < 0 || fd_read_all(fd, FILE_MAX, &text, &len) < 0 ? NULL : text;
 }
 
-static bool read_here(pid_t pid, struct compute_process *p)
+static bool read_here(pid_t pid, struct compute_process_usage *p)
 {
 	_cleanup_(texts_done) struct texts texts = { 0 };
 	_cleanup_close_ int dir = -1;
@@ -95,9 +95,9 @@ static bool read_here(pid_t pid, struct compute_process *p)
 }
 
 static int list_here(const struct stored *s, const struct isolation_ops *ops,
-		     struct compute_process **ret, size_t *ret_len, struct error *err)
+		     struct compute_process_usage **ret, size_t *ret_len, struct error *err)
 {
-	_cleanup_free_ struct compute_process *list = NULL;
+	_cleanup_free_ struct compute_process_usage *list = NULL;
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t len, n = 0;
 	int r = ops->pids(s, &pids, &len, err);
@@ -135,7 +135,7 @@ static char *decode(const json_t *process, const char *name)
 	return text;
 }
 
-static bool read_answer(const json_t *from, struct compute_process *p)
+static bool read_answer(const json_t *from, struct compute_process_usage *p)
 {
 	const json_int_t pid = json_integer_value(json_object_get(from, "pid"));
 	_cleanup_(texts_done) struct texts texts = { .comm = decode(from, "comm"),
@@ -149,10 +149,10 @@ static bool read_answer(const json_t *from, struct compute_process *p)
 }
 
 static int list_guest(const struct stored *s, const struct isolation_ops *ops,
-		      struct compute_process **ret, size_t *ret_len, struct error *err)
+		      struct compute_process_usage **ret, size_t *ret_len, struct error *err)
 {
 	json_t *answer = ops->processes(s, err), *processes;
-	struct compute_process *list;
+	struct compute_process_usage *list;
 	size_t len, n = 0;
 
 	if (!answer)
@@ -172,13 +172,13 @@ static int list_guest(const struct stored *s, const struct isolation_ops *ops,
 
 static int by_pid(const void *a, const void *b)
 {
-	const struct compute_process *x = a, *y = b;
+	const struct compute_process_usage *x = a, *y = b;
 
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-int compute_processes(const struct compute_host *host, const char *id, struct compute_process **ret,
-		      size_t *ret_len, struct error *err)
+int compute_processes(const struct compute_host *host, const char *id,
+		      struct compute_process_usage **ret, size_t *ret_len, struct error *err)
 {
 	_cleanup_stored_ struct stored s = { .dir_fd = -1 };
 	const struct isolation_ops *ops;

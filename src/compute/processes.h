@@ -3,7 +3,7 @@
 /* The processes of a container, as its own kernel counts them: on the host, or in the guest. */
 #include "compute/system.h"
 
-struct compute_process {
+struct compute_process_usage {
 	pid_t pid;         /* the host's; in hyperv isolation the guest's */
 	char name[64];     /* as the kernel has it (comm), printable */
 	uint64_t cpu;      /* nanoseconds, user and system */
@@ -11,8 +11,8 @@ struct compute_process {
 };
 
 /* Sorted by pid; one that ends meanwhile is left out. Caller frees. */
-int compute_processes(const struct compute_host *host, const char *id, struct compute_process **ret,
-		      size_t *ret_len, struct error *err);
+int compute_processes(const struct compute_host *host, const char *id,
+		      struct compute_process_usage **ret, size_t *ret_len, struct error *err);
 
 /* The table that the host's ps prints with args (NULL-terminated; none: -ef), less the processes of others;
  * in hyperv isolation as compute_ps. -EINVAL: ps refuses args, or prints no PID column. Caller frees. */

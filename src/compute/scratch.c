@@ -4,88 +4,99 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/subprocess.h"
+#include "compute/scratch_ext4.h"
+#include "container/layer_file.h"
 
-#define MKFS_TIMEOUT_MS 120000
+/* What a new scratch is to be. */
+struct making {
+	uint64_t size_gb;
+	int source; /* directory whose content becomes the upper one's; -1: none */
+};
 
-/* Features are named, and nothing of the host's mke2fs.conf counts: the guest's kernel, which may be an
- * older one, must know them all. A small journal, and no block kept back for root, who is the only user.
- * The file's holes read as zeros: so the tables of inodes are clean as they are, and nothing is left for
- * the kernel to do after the first mount. */
-#define FEATURES                                                                                   \
-	"has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize,"          \
-	"^resize_inode"
-
-static int run_mkfs(int fd, struct error *err)
+/* A command's complaint: its first line. */
+static int complain(int r, char *output, const char *program, struct error *err)
 {
-	char *const environment[] = { (char *)"MKE2FS_CONFIG=/dev/null", NULL };
+	if (r < 0)
+		return error_wrap(err, r, "%s", program);
+	if (output)
+		output[strcspn(output, "\n")] = '\0';
+	return error_set(err, EIO, "%s", output && *output ? output : program);
+}
+
+/* cp keeps what an upper directory is made of: owners, times to the nanosecond, attributes of any
+ * namespace, devices, hard links, holes. (mke2fs -d drops the nanoseconds.) */
+static int copy_tree(int source, int mount, struct error *err)
+{
 	_cleanup_free_ char *program = NULL, *output = NULL;
-	char file[48]; /* our descriptor, as the child sees it */
-	/* By the name mke2fs it does not miss an "ext4" in the configuration. */
-	const char *const argv[] = { "mke2fs",
-				     "-q",
-				     "-F",
-				     "-b",
-				     "4096",
-				     "-I",
-				     "256",
-				     "-i",
-				     "16384",
-				     "-m",
-				     "0",
-				     "-J",
-				     "size=64",
-				     "-O",
-				     FEATURES,
-				     "-E",
-				     "root_owner=0:0,lazy_journal_init=1",
-				     file,
+	char from[48], to[64];
+	const char *const argv[] = { "cp",
+				     "-dRT",
+				     "--preserve=mode,ownership,timestamps,links,xattr",
+				     "--sparse=always",
+				     "--",
+				     from,
+				     to,
 				     NULL };
+	char *const environment[] = { (char *)"LC_ALL=C", NULL };
 	struct subprocess sp = {
 		.argv = (char *const *)argv,
 		.envp = environment,
-		.timeout_ms = MKFS_TIMEOUT_MS,
+		.timeout_ms = -1,
 		.stdout_fd = -1,
 		.stderr_fd = -1,
 		.cwd_fd = -1,
 	};
-	int r = subprocess_find("mkfs.ext4", &program);
+	int r = subprocess_find("cp", &program);
 
-	if (r == -ENOENT)
-		return error_set(err, ENOENT,
-				 "needs the mkfs.ext4 program: apt-get install e2fsprogs");
 	if (r < 0)
-		return error_oom(err);
-	(void)snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)getpid(), fd);
+		return error_sys(err, -r, "cp (coreutils)");
 	sp.path = program;
+	(void)snprintf(from, sizeof(from), "/proc/%d/fd/%d/", (int)getpid(), source);
+	(void)snprintf(to, sizeof(to), "/proc/%d/fd/%d/upper", (int)getpid(), mount);
 	r = subprocess_run(&sp, &output, err);
+	return r == 0 ? 0 : complain(r, output, "cp", err);
+}
+
+/* It is new and no guest has had it: the host's kernel may mount it. */
+static int populate(int fd, int source, struct error *err)
+{
+	_cleanup_close_ int mount = scratch_file_mount(fd, err), top = -1;
+	int r;
+
+	if (mount < 0)
+		return mount;
+	r = copy_tree(source, mount, err);
 	if (r < 0)
-		return error_wrap(err, r, "mkfs.ext4");
-	if (r > 0) {
-		if (output)
-			output[strcspn(output, "\n")] = '\0';
-		return error_set(err, EIO, "mkfs.ext4: %s",
-				 output && *output ? output : "it failed");
-	}
+		return r;
+	/* A mount's own descriptor is O_PATH, which syncfs does not take. */
+	top = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return top < 0 || syncfs(top) < 0 ? error_sys(err, errno, "write it") : 0;
+}
+
+static int fill(int fd, const struct making *making, struct error *err)
+{
+	int r = scratch_ext4_make(fd, making->size_gb, err);
+
+	return r == 0 && making->source >= 0 ? populate(fd, making->source, err) : r;
+}
+
+/* Named first, then written: one commit of the file system's journal has both. Named it is whole; durable it
+ * is when this returns. */
+static int settle(int dir, int fd, struct error *err)
+{
+	if (fsync(fd) < 0)
+		return error_sys(err, errno, "write it to the disk");
+	if (fsync(dir) < 0)
+		return error_sys(err, errno, "write its directory to the disk");
 	return 0;
 }
 
-static int fill(int fd, uint64_t size_gb, struct error *err)
-{
-	int r;
-
-	if (ftruncate(fd, (off_t)(size_gb << 30)) < 0)
-		return error_sys(err, errno, "make it %llu GB large", (unsigned long long)size_gb);
-	r = run_mkfs(fd, err);
-	if (r == 0 && fsync(fd) < 0)
-		r = error_sys(err, errno, "write it to the disk");
-	return r;
-}
-
 /* Without a name until it is whole: a command that is killed leaves nothing. */
-static int make_unnamed(int dir, const char *name, uint64_t size_gb, struct error *err)
+static int make_unnamed(int dir, const char *name, const struct making *making, struct error *err)
 {
 	_cleanup_close_ int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	char via[FD_PATH_MAX];
@@ -93,13 +104,18 @@ static int make_unnamed(int dir, const char *name, uint64_t size_gb, struct erro
 
 	if (fd < 0) /* the file system knows no such files: not the user's concern */
 		return -EOPNOTSUPP;
-	r = fill(fd, size_gb, err);
-	if (r == 0 && linkat(AT_FDCWD, fd_path(fd, via), dir, name, AT_SYMLINK_FOLLOW) < 0)
-		r = error_sys(err, errno, "give it its name");
+	r = fill(fd, making, err);
+	if (r < 0)
+		return r;
+	if (linkat(AT_FDCWD, fd_path(fd, via), dir, name, AT_SYMLINK_FOLLOW) < 0)
+		return error_sys(err, errno, "give it its name");
+	r = settle(dir, fd, err);
+	if (r < 0)
+		(void)unlinkat(dir, name, 0);
 	return r;
 }
 
-static int make_named(int dir, const char *name, uint64_t size_gb, struct error *err)
+static int make_named(int dir, const char *name, const struct making *making, struct error *err)
 {
 	_cleanup_close_ int fd =
 		openat(dir, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -107,13 +123,15 @@ static int make_named(int dir, const char *name, uint64_t size_gb, struct error 
 
 	if (fd < 0)
 		return error_sys(err, errno, "make the file");
-	r = fill(fd, size_gb, err);
+	r = fill(fd, making, err);
+	if (r == 0)
+		r = settle(dir, fd, err);
 	if (r < 0)
 		(void)unlinkat(dir, name, 0);
 	return r;
 }
 
-int compute_create_scratch(const char *path, uint64_t size_gb, struct error *err)
+static int create(const char *path, const struct making *making, struct error *err)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	_cleanup_free_ char *parent = NULL;
@@ -121,25 +139,42 @@ int compute_create_scratch(const char *path, uint64_t size_gb, struct error *err
 	struct stat st;
 	int r;
 
-	if (size_gb < COMPUTE_SCRATCH_GB_MIN || size_gb > COMPUTE_SCRATCH_GB_MAX)
-		return error_set(err, EINVAL, "scratch %s: its size must be from %d to %d GB", path,
+	if (making->size_gb < COMPUTE_SCRATCH_GB_MIN || making->size_gb > COMPUTE_SCRATCH_GB_MAX)
+		return error_set(err, EINVAL, "its size must be from %d to %d GB",
 				 COMPUTE_SCRATCH_GB_MIN, COMPUTE_SCRATCH_GB_MAX);
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return error_set(err, EINVAL, "scratch \"%s\": not the path of a file", path);
+		return error_set(err, EINVAL, "not the path of a file");
 	parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	if (!parent)
 		return error_oom(err);
 	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return error_sys(err, errno, "scratch %s: open its directory", path);
+		return error_sys(err, errno, "open its directory");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return error_set(err, EEXIST, "scratch %s: exists already; remove it first", path);
-	r = make_unnamed(dir, name, size_gb, err);
+		return error_set(err, EEXIST, "exists already; remove it first");
+	r = make_unnamed(dir, name, making, err);
 	if (r == -EOPNOTSUPP && !err->code)
-		r = make_named(dir, name, size_gb, err);
-	if (r == 0 && fsync(dir) < 0) {
-		r = error_sys(err, errno, "write its directory to the disk");
-		(void)unlinkat(dir, name, 0);
-	}
+		r = make_named(dir, name, making, err);
+	return r;
+}
+
+int compute_create_scratch(const char *path, uint64_t size_gb, struct error *err)
+{
+	const struct making making = { .size_gb = size_gb, .source = -1 };
+	int r = create(path, &making, err);
+
+	return r < 0 ? error_wrap(err, r, "scratch %s", path) : 0;
+}
+
+int compute_create_scratch_from(const char *path, uint64_t size_gb, const char *directory,
+				struct error *err)
+{
+	_cleanup_close_ int source = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct making making = { .size_gb = size_gb, .source = source };
+	int r;
+
+	if (source < 0)
+		return error_sys(err, errno, "%s", directory);
+	r = create(path, &making, err);
 	return r < 0 ? error_wrap(err, r, "scratch %s", path) : 0;
 }

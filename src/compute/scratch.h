@@ -13,3 +13,8 @@
  * itself needs, a few MiB, takes room. It appears at path whole, and durably, or not at all. -EEXIST:
  * something is there. -ENOENT: also when mkfs.ext4 (e2fsprogs) is not to be found. */
 int compute_create_scratch(const char *path, uint64_t size_gb, struct error *err);
+/* The same with what an overlay's upper directory holds, to the nanosecond and the attribute: a container
+ * that had a directory as its scratch goes on with a file (directory: the "upper" of it). It must not change
+ * meanwhile. Needs root and a loop device; -EIO with cp's words, also when it does not fit. */
+int compute_create_scratch_from(const char *path, uint64_t size_gb, const char *directory,
+				struct error *err);

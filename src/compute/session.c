@@ -70,7 +70,7 @@ void session_size(struct oci_process *process)
 	process->console_size.width = size.ws_col;
 }
 
-static int make_raw(struct session *s, struct error *err)
+int session_raw(struct session *s, struct error *err)
 {
 	struct termios raw;
 
@@ -246,7 +246,7 @@ int session_run(struct session *s, pid_t pid, int pidfd, int master, int *ret_st
 		rs.out.from = master;
 		rs.out.to = 1;
 		pass_size(master);
-		r = make_raw(s, err);
+		r = session_raw(s, err);
 	}
 	if (r == 0)
 		r = loop(s, pid, pidfd, &rs, err);

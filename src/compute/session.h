@@ -32,6 +32,8 @@ void session_size(struct oci_process *process);
  * *ret_status as a shell has it. */
 int session_run(struct session *s, pid_t pid, int pidfd, int master, int *ret_status,
 		struct error *err);
+/* Puts the caller's terminal, if descriptor 0 is one, into raw mode; session_run does it by itself. */
+int session_raw(struct session *s, struct error *err);
 /* Terminal and signal mask as they were. */
 void session_done(struct session *s);
 

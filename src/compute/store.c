@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/pid.h"
 #include "compute/lock.h"
+#include "compute/roots.h"
 #include "oci/parse.h"
 
 #define STATE_FILE "state.json"
@@ -71,6 +72,8 @@ int store_open_root(const struct compute_host *host, bool make, struct error *er
 	}
 	if (fd < 0)
 		return error_sys(err, errno, "state directory %s", host->root);
+	if (make)
+		compute_roots_note(host->root);
 	return fd;
 }
 

@@ -56,11 +56,12 @@ struct compute_create {
 	unsigned listen_fds; /* of them passed as sd_listen_fds(3) does: LISTEN_FDS in the container
 			      */
 	bool no_pivot, no_new_keyring;
-	bool keep;          /* run: keep the stopped container */
-	bool detach;        /* run */
-	bool no_subreaper;  /* run */
-	bool hooks_in_root; /* in a guest: see struct container_create */
-	bool files_only;    /* for compute_files alone: never started; no program of it runs */
+	bool keep;              /* run: keep the stopped container */
+	bool detach;            /* run */
+	bool no_subreaper;      /* run */
+	bool hooks_in_root;     /* in a guest: see struct container_create */
+	bool files_only;        /* for compute_files alone: never started; no program of it runs */
+	uint16_t rows, columns; /* launch: of the terminal; 0: not known */
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,
@@ -70,6 +71,19 @@ int compute_start(const struct compute_host *host, const char *id, struct error 
  * forwarded, exit status in *ret_status, then delete unless keep. */
 int compute_run(const struct compute_host *host, const struct compute_create *create,
 		int *ret_status, struct error *err);
+
+/* A started process, a child of the caller. */
+struct compute_process {
+	pid_t pid;
+	int pidfd;    /* owned; reaped by pidfd_reap */
+	int terminal; /* owned: master of its terminal; -1: it has none */
+};
+/* create + start for a caller that stays with the container and serves its stdio itself: the process
+ * inherits descriptors 0, 1 and 2 as they are during the call, unless it has a terminal. In the end the
+ * caller reaps it and calls compute_delete. On failure nothing is left; err->exit_status tells programs
+ * that are not there (127) or cannot be executed (126). */
+int compute_launch(const struct compute_host *host, const struct compute_create *create,
+		   struct compute_process *ret, struct error *err);
 
 struct compute_exec {
 	const char *id;
@@ -160,6 +174,15 @@ typedef int (*compute_event_fn)(const char *type, const struct cgroup_stats *sta
 				const struct compute_vm_stats *vm, void *data, struct error *err);
 int compute_events(const struct compute_host *host, const char *id, int interval_ms,
 		   compute_event_fn event, void *data, struct error *err);
+
+/* How many processes the kernel killed for want of memory in it, so far; also of one that has ended and is
+ * not deleted yet, in process isolation. 0 where no memory cgroup counts. */
+int compute_oom_count(const struct compute_host *host, const char *id, uint64_t *ret,
+		      struct error *err);
+/* A descriptor that becomes readable when that may have changed. -EOPNOTSUPP: no memory cgroup. */
+int compute_oom_watch(const struct compute_host *host, const char *id, struct error *err);
+/* Reads it empty. 1: a process was killed; 0: no; -ENOENT: nothing more will come. */
+int compute_oom_drain(enum compute_isolation isolation, int fd);
 
 struct compute_checkpoint { /* crun's and runc's options of the same names */
 	const char *image_path, *work_path, *parent_path;

@@ -145,19 +145,22 @@ int scratch_file_give(int scratch, struct error *err)
 	return 0;
 }
 
-static int mount_scratch(const char *bundle, const char *path, struct error *err)
+int scratch_file_mount(int scratch, struct error *err)
 {
-	_cleanup_close_ int file = scratch_file_lock(bundle, path, err);
-
-	if (file < 0)
-		return file;
 	/* A file system is code for the kernel that mounts it: a guest's is not for ours. */
-	if (fgetxattr(file, GUEST_MARK, NULL, 0) >= 0)
+	if (fgetxattr(scratch, GUEST_MARK, NULL, 0) >= 0)
 		return error_set(err, EPERM,
 				 "a utility VM has had it as its disk, and the host's kernel does "
 				 "not mount what a guest may have forged: use it in hyperv "
 				 "isolation, with layers that are files");
-	return mount_file(file, "ext4", false, err);
+	return mount_file(scratch, "ext4", false, err);
+}
+
+static int mount_scratch(const char *bundle, const char *path, struct error *err)
+{
+	_cleanup_close_ int file = scratch_file_lock(bundle, path, err);
+
+	return file < 0 ? file : scratch_file_mount(file, err);
 }
 
 static int mount_layer(const char *bundle, const char *path, struct error *err)

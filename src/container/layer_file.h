@@ -33,3 +33,5 @@ int layer_file_open(const char *bundle, const char *path, struct error *err);
 int scratch_file_lock(const char *bundle, const char *path, struct error *err);
 /* Marks a scratch: from now on a guest writes its blocks. */
 int scratch_file_give(int scratch, struct error *err);
+/* A detached mount of a scratch that no guest has had. */
+int scratch_file_mount(int scratch, struct error *err);

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hcs/commands.h"
+#include "hcs/hcs.h"
 #include "service/copy.h"
 
 struct values {
@@ -71,7 +71,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 		return error_set(
 			err, EINVAL,
 			"refusing to write a tar archive to a terminal: redirect the output");
-	r = service_open(cli->root, cli->run_root, &service, err);
+	r = hcs_open(cli, &service, err);
 	return r < 0 ? r : service_copy(&service, &copy, err);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
-#include "hcs/commands.h"
+#include "hcs/hcs.h"
 #include "service/changes.h"
 
 static const struct flag flags[] = { FLAGS_END };
@@ -20,7 +20,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 	(void)ret_status;
 	if (r != 0)
 		return r;
-	r = service_open(cli->root, cli->run_root, &service, err);
+	r = hcs_open(cli, &service, err);
 	if (r == 0)
 		r = service_changes(&service, args.items[0], &changes, &len, err);
 	if (r < 0)

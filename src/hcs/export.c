@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hcs/commands.h"
+#include "hcs/hcs.h"
 #include "service/files.h"
 
 struct values {
@@ -70,7 +70,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 	(void)ret_status;
 	if (r != 0)
 		return r;
-	r = service_open(cli->root, cli->run_root, &service, err);
+	r = hcs_open(cli, &service, err);
 	if (r == 0)
 		r = service_files_open(&service, args.items[0], &files, err);
 	if (r == 0)

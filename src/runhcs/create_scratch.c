@@ -4,13 +4,15 @@
 #include "cli/number.h"
 
 struct values {
-	const char *path, *size;
+	const char *path, *size, *from;
 };
 
 static const struct option options[] = {
 	OPT_VALUE("destpath", 0, struct values, path, "FILE", "file to make (required)"),
 	OPT_VALUE("sizeGB", 0, struct values, size, "N",
 		  "room in it, in GB of 1024^3 bytes (default: 20)"),
+	OPT_VALUE("from", 0, struct values, from, "DIR",
+		  "directory to copy into it: the \"upper\" of a scratch that is a directory"),
 	OPT_END,
 };
 
@@ -35,13 +37,15 @@ static int run(const struct invocation *invocation, int argc, char **argv, int *
 		if (r < 0)
 			return r;
 	}
+	if (given.from)
+		return compute_create_scratch_from(given.path, size, given.from, err);
 	return compute_create_scratch(given.path, size, err);
 }
 
 const struct command command_create_scratch = {
 	.name = "create-scratch",
 	.summary = "make a scratch for a container of layers",
-	.usage = "--destpath FILE [--sizeGB N]",
+	.usage = "--destpath FILE [--sizeGB N] [--from DIR]",
 	.description = "Makes a file with an empty ext4 file system: a scratch, for the last of "
 		       "windows.layerFolders. It takes room as it is written to. An existing file "
 		       "is not touched. Needs mkfs.ext4.",

@@ -212,7 +212,7 @@ static int copy_between(struct service_files *files, const struct service_copy *
 {
 	const struct end *from = copy->to_container ? outside : inside;
 	const struct end *to = copy->to_container ? inside : outside;
-	const char *directory, *name;
+	const char *directory = NULL, *name = NULL;
 	struct container_files what = { .follow = copy->follow, .mounts = true };
 	struct outside o = { .copy = copy };
 	int r = plan(from, to, &directory, &name, err);

@@ -7,6 +7,8 @@
 #include "service/container_config.h"
 #include "service/service.h"
 
+#define RECORD_ID_LEN 64
+
 enum record_status {
 	RECORD_CREATED,
 	RECORD_RUNNING,
@@ -48,15 +50,15 @@ void record_done(struct record *record);
 
 enum record_lock { RECORD_READ, RECORD_LOCK };
 /* By name, id, or the beginning of an id. With RECORD_LOCK waits for others. What a killed supervisor,
- * or a reboot, left behind is put in order first (record_reconcile). -ENOENT: "No such container: x". */
+ * or a reboot, left behind is put in order first (reconcile.h). -ENOENT: "No such container: x". */
 int record_open(const struct service *service, const char *name, enum record_lock lock,
 		struct record *ret, struct error *err);
 /* All, newest first; what cannot be read is left out. Caller: record_done each, free. */
 int record_list(const struct service *service, struct record **ret, size_t *ret_len,
 		struct error *err);
-/* Takes an id and a name (NULL: one is made up, adjective_surname-like words of our own), makes the
- * directory, stores config (moved into *ret). -EEXIST in docker's words: 'Conflict. The container name
- * "/x" is already in use by container "…"'. Locked on return. */
+/* Takes an id and a name (NULL: one is made up), makes the directory, stores config (moved into *ret).
+ * -EEXIST in docker's words: 'Conflict. The container name "/x" is already in use by container "…"'.
+ * Locked on return. */
 int record_make(const struct service *service, const char *name, struct container_config *config,
 		const char *image_id, struct record *ret, struct error *err);
 int record_store_config(const struct service *service, struct record *record, struct error *err);
@@ -66,3 +68,17 @@ int record_rename(const struct service *service, struct record *record, const ch
 /* Name, directory, image pin, anonymous volumes (when volumes): all of it, the directory last. */
 int record_remove(const struct service *service, struct record *record, bool volumes,
 		  struct error *err);
+
+/* Gives the lock up; the record stays as it was read. */
+void record_unlock(struct record *record);
+/* Takes the lock and reads both files again. -ENOENT: it has been removed. */
+int record_relock(const struct service *service, struct record *record, struct error *err);
+/* Opens the record of id, locked by lock_fd (taken, also on failure), which the caller was handed. */
+int record_adopt(const struct service *service, const char *id, int lock_fd, struct record *ret,
+		 struct error *err);
+/* Running, paused or restarting. */
+bool record_is_up(const struct record *record);
+/* Error, in docker's words, owned by the state; text NULL: none. */
+int record_set_error(struct record *record, const char *text, struct error *err);
+/* The first 12 digits of an id, for messages. */
+#define RECORD_SHORT "%.12s"

@@ -45,3 +45,14 @@ def test_writes_are_kept_in_the_scratch_only(runtime, images):
     out = runtime.run(images.sh("cat /etc/new /etc/all; test -e /etc/only-base || echo removed; stat -c %a /newdir"))
     assert out.lines == ["first", "changed", "removed", "1731"]
     assert [open(path, "rb").read() for path in images.images] == before
+
+
+def test_what_it_wrote_survives_a_kill(runtime, images):
+    """Without a sync of its own, what it and an exec wrote is in its scratch all the same."""
+    c = runtime.start(images.sh("echo written >/etc/late; echo up; exec sleep 1000"))
+    c.until_output("up")
+    c.exec("sh", "-c", "echo more >/etc/later")
+    c.kill("KILL")
+    c.wait_stopped()
+    c.delete()
+    assert runtime.run(images.sh("cat /etc/late /etc/later")).lines == ["written", "more"]

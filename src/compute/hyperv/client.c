@@ -54,9 +54,9 @@ static int wait_for(struct wire_link *link, int64_t deadline, struct error *err)
 }
 
 /* The answer, over whatever else comes. */
-static int await_answer(struct wire_link *link, json_t **ret, struct error *err)
+static int await_answer(struct wire_link *link, int timeout_ms, json_t **ret, struct error *err)
 {
-	int64_t deadline = clock_ms() + ANSWER_TIMEOUT_MS;
+	int64_t deadline = clock_ms() + timeout_ms;
 
 	for (;;) {
 		const uint8_t *body;
@@ -84,8 +84,8 @@ static int await_answer(struct wire_link *link, json_t **ret, struct error *err)
 }
 
 /* Over a new connection, which stays in link. request is taken. */
-static int transact(struct wire_link *link, const struct stored *s, json_t *request, json_t **ret,
-		    struct error *err)
+static int transact(struct wire_link *link, const struct stored *s, json_t *request, int timeout_ms,
+		    json_t **ret, struct error *err)
 {
 	_cleanup_free_ char *text = request ? json_tree_text(request) : NULL;
 	int fd, r;
@@ -102,14 +102,20 @@ static int transact(struct wire_link *link, const struct stored *s, json_t *requ
 	r = wire_link_send(link, WIRE_REQUEST, 0, 1, text, strlen(text));
 	if (r < 0)
 		return error_sys(err, -r, "container \"%s\": speak to its VM", s->container.id);
-	return await_answer(link, ret, err);
+	return await_answer(link, timeout_ms, ret, err);
 }
 
 int hyperv_request(const struct stored *s, json_t *request, json_t **ret_result, struct error *err)
 {
+	return hyperv_request_within(s, request, ANSWER_TIMEOUT_MS, ret_result, err);
+}
+
+int hyperv_request_within(const struct stored *s, json_t *request, int timeout_ms,
+			  json_t **ret_result, struct error *err)
+{
 	_cleanup_wire_link_ struct wire_link link = WIRE_LINK_INIT;
 	json_t *result = NULL;
-	int r = transact(&link, s, request, &result, err);
+	int r = transact(&link, s, request, timeout_ms, &result, err);
 
 	if (r < 0)
 		return r;
@@ -124,7 +130,7 @@ int hyperv_watch(const struct stored *s, struct error *err)
 {
 	_cleanup_wire_link_ struct wire_link link = WIRE_LINK_INIT;
 	json_t *result = NULL;
-	int r = transact(&link, s, hyperv_op("watch", s), &result, err);
+	int r = transact(&link, s, hyperv_op("watch", s), ANSWER_TIMEOUT_MS, &result, err);
 
 	json_decref(result);
 	return r < 0 ? r : TAKE_FD(link.fd);

@@ -24,6 +24,9 @@
 
 /* A killed monitor's memory is given back before it is gone. */
 #define END_TIMEOUT_MS 10000
+/* Of a container that is killed: an agent's answer, and its end, with what it wrote on its disk. */
+#define KILL_ANSWER_MS 2000
+#define KILL_END_MS 10000
 #define VMPROC_COMM "vmproc"
 /* Of all pages of a list of processes; the largest list of an honest agent fits twice. */
 #define PROCESSES_TIMEOUT_MS 60000
@@ -97,6 +100,18 @@ static int stopped(const struct stored *s, struct error *err)
 			 s->container.id);
 }
 
+/* The guest ends it, and what it wrote gets to its disk. Nobody waits long for a guest that does not. */
+static bool kill_in_order(const struct stored *s, int pidfd)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	json_t *op = hyperv_op("signal", s);
+
+	(void)json_object_set_new(op, "signal", json_integer(SIGKILL));
+	if (hyperv_request_within(s, op, KILL_ANSWER_MS, NULL, &ignored) < 0)
+		return false;
+	return pidfd_wait_end(pidfd, KILL_END_MS) == 1;
+}
+
 static int send_signal(const struct stored *s, int sig, bool all, struct error *err)
 {
 	const struct container *c = &s->container;
@@ -109,12 +124,14 @@ static int send_signal(const struct stored *s, int sig, bool all, struct error *
 		return all ? 0 : stopped(s, err);
 	/* What is to end does not depend on the guest's good will: without vmproc the agent kills
 	 * the container, and without its owner the VM is gone. */
-	if (sig == SIGKILL) {
+	if (sig == SIGKILL && !kill_in_order(s, pidfd)) {
 		r = pidfd_kill(pidfd, sig);
 		if (r == -ESRCH)
 			return all ? 0 : stopped(s, err);
 		return r < 0 ? error_sys(err, -r, "signal container \"%s\"", c->id) : 0;
 	}
+	if (sig == SIGKILL)
+		return 0;
 	op = hyperv_op("signal", s);
 	(void)json_object_set_new(op, "signal", json_integer(sig));
 	(void)json_object_set_new(op, "all", json_boolean(all));

@@ -6,11 +6,6 @@
 
 #define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
 
-#define TYPE_OCI_INDEX "application/vnd.oci.image.index.v1+json"
-#define TYPE_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
-#define TYPE_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-
 struct fetched_manifest {
 	struct image_descriptor descriptor; /* media type as the registry says it, checked */
 	char *text;
@@ -18,8 +13,6 @@ struct fetched_manifest {
 };
 void fetched_manifest_done(struct fetched_manifest *manifest);
 #define _cleanup_fetched_manifest_ _cleanup_(fetched_manifest_done)
-
-bool manifest_is_index(const char *media_type);
 
 /* reference: a tag or a digest. size: what it must have, UINT64_MAX: not known. familiar: the image, as
  * the user knows it. -ENOENT, -EACCES with docker's words. */

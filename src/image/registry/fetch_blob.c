@@ -157,7 +157,7 @@ static int fetch_once(struct session *session, struct http *http, struct image_s
 	if (r == 0 && f->told)
 		f->told(f->blob->size, f->data);
 	if (r == 0)
-		r = image_ingest_commit(f->ingest, NULL, err);
+		return image_ingest_commit(TAKE_PTR(f->ingest), NULL, err);
 	image_ingest_close(TAKE_PTR(f->ingest));
 	return r;
 }

@@ -8,21 +8,16 @@
 
 void fetched_manifest_done(struct fetched_manifest *manifest)
 {
-	free(manifest->descriptor.media_type);
-	free(manifest->descriptor.digest);
+	image_descriptor_done(&manifest->descriptor);
 	free(manifest->text);
 	*manifest = (struct fetched_manifest){ 0 };
 }
 
-bool manifest_is_index(const char *media_type)
-{
-	return strcmp(media_type, TYPE_OCI_INDEX) == 0 || strcmp(media_type, TYPE_DOCKER_LIST) == 0;
-}
-
 static bool is_known(const char *media_type)
 {
-	return manifest_is_index(media_type) || strcmp(media_type, TYPE_OCI_MANIFEST) == 0 ||
-	       strcmp(media_type, TYPE_DOCKER_MANIFEST) == 0;
+	return image_media_type_is_index(media_type) ||
+	       strcmp(media_type, MEDIA_TYPE_MANIFEST) == 0 ||
+	       strcmp(media_type, MEDIA_TYPE_DOCKER_MANIFEST) == 0;
 }
 
 static void decref(json_t **value)
@@ -113,7 +108,7 @@ static int keep(struct image_store *store, const char *digest, const struct http
 	if (r == 0)
 		r = image_ingest_write(ingest, response->body, response->body_len, err);
 	if (r == 0)
-		r = image_ingest_commit(ingest, ret_digest, err);
+		return image_ingest_commit(ingest, ret_digest, err);
 	image_ingest_close(ingest);
 	return r;
 }
@@ -142,8 +137,8 @@ int fetch_manifest(struct session *session, struct http *http, struct image_stor
 		   struct fetched_manifest *ret, struct error *err)
 {
 	static const char *const headers[] = {
-		"Accept: " TYPE_OCI_INDEX ", " TYPE_DOCKER_LIST ", " TYPE_OCI_MANIFEST
-		", " TYPE_DOCKER_MANIFEST,
+		"Accept: " MEDIA_TYPE_INDEX ", " MEDIA_TYPE_DOCKER_LIST ", " MEDIA_TYPE_MANIFEST
+		", " MEDIA_TYPE_DOCKER_MANIFEST,
 		NULL,
 	};
 	_cleanup_http_response_ struct http_response response = { 0 };

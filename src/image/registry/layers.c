@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-#include "base/path.h"
+#include "image/layout.h"
 #include "image/registry/fetch.h"
 
 #define SHORT_ID 12
@@ -30,7 +30,7 @@ struct layer {
 struct work {
 	struct session *session;
 	const struct layers_wish *wish;
-	char root[FD_PATH_MAX + 8]; /* the store's: each thread opens its own */
+	char *root; /* the store's: each thread opens its own */
 	struct layer *layers;
 	size_t len;
 	pthread_mutex_t lock; /* of the layers' states, unfetched, failed and error */
@@ -55,10 +55,8 @@ static void tell(const char *which, const char *what, uint64_t done, uint64_t of
 	(void)pthread_mutex_unlock(&work->telling);
 }
 
-static void fail(struct work *work, const struct layer *layer, struct error *error)
+static void fail(struct work *work, struct error *error)
 {
-	if (layer)
-		(void)error_wrap(error, 0, "layer %s", layer->id);
 	(void)pthread_mutex_lock(&work->lock);
 	if (!work->failed)
 		error_move(&work->error, error);
@@ -138,7 +136,7 @@ static int fetch_layer(struct work *work, struct image_store *store, struct http
 			   err);
 
 	if (r < 0)
-		return r;
+		return error_wrap(err, r, "layer %s", layer->id);
 	layer->was_there = !fetched;
 	if (fetched)
 		tell(layer->id, "Download complete", 0, 0, work);
@@ -151,7 +149,7 @@ static void *fetcher(void *data)
 	_cleanup_error_ struct error error = ERROR_INIT;
 	_cleanup_image_store_ struct image_store *store = NULL;
 	_cleanup_http_ struct http *http = NULL;
-	struct layer *layer = NULL;
+	struct layer *layer;
 	int r = image_store_open(work->root, &store, &error);
 
 	if (r == 0)
@@ -162,7 +160,7 @@ static void *fetcher(void *data)
 			set_fetched(work, layer);
 	}
 	if (r < 0)
-		fail(work, layer, &error);
+		fail(work, &error);
 	return NULL;
 }
 
@@ -184,7 +182,7 @@ static void *unpacker(void *data)
 		tell(layer->id, layer->was_there ? "Already exists" : "Pull complete", 0, 0, work);
 	}
 	if (r < 0)
-		fail(work, layer, &error);
+		fail(work, &error);
 	return NULL;
 }
 
@@ -257,12 +255,12 @@ int layers_fetch(struct session *session, struct image_store *store, const struc
 		.changed = PTHREAD_COND_INITIALIZER,
 		.telling = PTHREAD_MUTEX_INITIALIZER,
 	};
-	char fd[FD_PATH_MAX];
 	int r;
 
 	work.progress = (struct image_progress){ .step = tell, .data = &work };
-	(void)snprintf(work.root, sizeof(work.root), "%s/..", fd_path(image_store_fd(store), fd));
-	r = list_layers(&work, err);
+	/* Without "/images". */
+	work.root = strndup(store->path, strlen(store->path) - strlen("/images"));
+	r = work.root ? list_layers(&work, err) : error_oom(err);
 	if (r == 0) {
 		run_threads(&work);
 		if (work.failed) {
@@ -271,5 +269,6 @@ int layers_fetch(struct session *session, struct image_store *store, const struc
 		}
 	}
 	free(work.layers);
+	free(work.root);
 	return r;
 }

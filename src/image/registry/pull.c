@@ -6,8 +6,6 @@
 #include "image/registry/layers.h"
 #include "image/transfer/registry.h"
 
-#define CONFIG_MAX ((size_t)8 * 1024 * 1024)
-
 struct pulling {
 	struct image_store *store;
 	const struct image_registry_config *config;
@@ -28,21 +26,15 @@ static void pulling_done(struct pulling *p)
 	free(p->digest);
 }
 
-static void descriptor_done(struct image_descriptor *d)
-{
-	free(d->media_type);
-	free(d->digest);
-}
-
 /* An index leads to the manifest of the platform. chosen: that, or the target itself. */
 static int choose(struct pulling *p, struct session *session, struct http *http,
 		  const struct fetched_manifest *target, struct fetched_manifest *ret_chosen,
 		  struct error *err)
 {
-	_cleanup_(descriptor_done) struct image_descriptor entry = { 0 };
+	_cleanup_image_descriptor_ struct image_descriptor entry = { 0 };
 	int r;
 
-	if (!manifest_is_index(target->descriptor.media_type))
+	if (!image_media_type_is_index(target->descriptor.media_type))
 		return 0;
 	r = image_index_choose(target->text, target->len, &p->platform, &entry, err);
 	if (r < 0)
@@ -51,7 +43,7 @@ static int choose(struct pulling *p, struct session *session, struct http *http,
 			   ret_chosen, err);
 	if (r < 0)
 		return r;
-	if (manifest_is_index(ret_chosen->descriptor.media_type))
+	if (image_media_type_is_index(ret_chosen->descriptor.media_type))
 		return error_set(err, EPROTO, "%s: an index within an index, which is no image",
 				 p->familiar);
 	return 0;
@@ -80,13 +72,11 @@ static int fetch_config(struct pulling *p, struct session *session, struct http 
 	size_t len;
 	int r;
 
-	if (manifest->config.size > CONFIG_MAX)
-		return error_set(err, EFBIG, "the configuration is larger than %zu MiB",
-				 CONFIG_MAX >> 20);
 	r = fetch_blob(session, http, p->store, &manifest->config, NULL, NULL, &fetched, err);
 	if (r < 0)
 		return error_wrap(err, r, "configuration");
-	r = image_store_blob(p->store, manifest->config.digest, CONFIG_MAX, &text, &len, err);
+	r = image_store_blob(p->store, manifest->config.digest, IMAGE_DOCUMENT_MAX, &text, &len,
+			     err);
 	if (r == 0)
 		r = image_config_parse(text, len, ret, err);
 	if (r < 0)
@@ -129,7 +119,7 @@ static int pull_image(struct pulling *p, struct session *session, struct http *h
 		      const struct fetched_manifest *target, const struct fetched_manifest *chosen,
 		      struct error *err)
 {
-	struct image_manifest manifest = { 0 };
+	_cleanup_image_manifest_ struct image_manifest manifest = { 0 };
 	_cleanup_(image_config_done) struct image_config config = { 0 };
 	int r = image_manifest_parse(chosen->text, chosen->len, chosen->descriptor.media_type,
 				     &manifest, err);
@@ -145,7 +135,6 @@ static int pull_image(struct pulling *p, struct session *session, struct http *h
 							.parallel = p->config->parallel,
 							.progress = p->progress },
 				 err);
-	image_manifest_done(&manifest);
 	if (r == 0)
 		r = add(p, target, chosen, err);
 	return r < 0 ? error_wrap(err, r, "%s", p->familiar) : 0;
@@ -230,7 +219,6 @@ int image_pull(struct image_store *store, const struct image_registry_config *re
 		.store = store, .config = registries, .pull = pull, .progress = progress
 	};
 	_cleanup_free_ char *before = NULL;
-	_cleanup_close_ int hold = -1;
 	struct stop stop;
 	int r = image_reference_parse(pull->reference, &p.reference, err);
 
@@ -246,10 +234,10 @@ int image_pull(struct image_store *store, const struct image_registry_config *re
 		return error_sys(err, -r, "threads");
 	p.stop = &stop;
 	r = digest_before(&p, &before, err);
-	if (r == 0) {
-		hold = image_ingest_hold(store, err);
-		r = hold < 0 ? hold : pull_from_any(&p, err);
-	}
+	if (r == 0)
+		r = image_ingest_hold(store, err);
+	if (r == 0)
+		r = pull_from_any(&p, err);
 	stop_done(&stop);
 	if (r < 0)
 		return r;

@@ -173,7 +173,7 @@ static int open_session(struct pushing *p, const struct image_registry_config *r
 
 static int push_all(struct pushing *p, struct error *err)
 {
-	struct image_manifest manifest = { 0 };
+	_cleanup_image_manifest_ struct image_manifest manifest = { 0 };
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char *source = NULL;
 	enum upload_result result;
@@ -202,7 +202,6 @@ static int push_all(struct pushing *p, struct error *err)
 	}
 	if (r == 0)
 		r = put_manifest(p, err);
-	image_manifest_done(&manifest);
 	return r;
 }
 
