@@ -53,7 +53,7 @@ _runhcs_bundles() {
 # The value of option $1 of command $2.
 _runhcs_value() {
 	case $2:$1 in
-	:--root | *:--image-path | *:--work-path | *:--parent-path)
+	:--root | *:--image-path | *:--from | *:--work-path | *:--parent-path)
 		_runhcs_files -d ;;
 	*:--host)
 		_runhcs_reply "$(_runhcs_ids)" ;;

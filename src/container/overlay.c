@@ -18,6 +18,7 @@ struct overlay {
 	int lower[LOWER_MAX]; /* topmost first */
 	size_t lower_len;
 	int scratch, upper, work;
+	size_t on_root; /* mounts that are attached there until the overlay is made */
 };
 
 static void overlay_done(struct overlay *overlay)
@@ -52,12 +53,14 @@ static int refuse_in_userns(const struct rootfs *fs, size_t index, struct error 
 			 index);
 }
 
-/* The layers of an overlay must be in mounts that are attached somewhere, too: on top of our root, whose
- * paths still resolve below it. It covers nothing, and goes with the root in the pivot. */
-static int attach_layer(struct rootfs *fs, size_t index, struct error *err)
+/* What an overlay is made of must be in mounts that are attached somewhere, while it is made: one on the other
+ * on top of our root, whose paths still resolve below, so that they cover nothing of the host's.
+ * A descriptor of it. */
+static int attach_on_root(struct rootfs *fs, struct overlay *overlay, int mount_fd, size_t index,
+			  struct error *err)
 {
 	_cleanup_close_ int root = -1;
-	int fd = fs->files.layers[index], r;
+	int r, fd;
 
 	r = refuse_in_userns(fs, index, err);
 	if (r < 0)
@@ -65,13 +68,24 @@ static int attach_layer(struct rootfs *fs, size_t index, struct error *err)
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return error_sys(err, errno, "open /");
-	r = root_propagation_isolate(fs->spec, root, fd, err);
+	r = root_propagation_isolate(fs->spec, root, mount_fd, err);
 	if (r == 0)
-		r = mount_fd_attach(fd, root, err);
+		r = mount_fd_attach(mount_fd, root, err);
 	if (r < 0)
 		return error_wrap(err, r, "windows.layerFolders[%zu]", index);
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	overlay->on_root++;
+	fd = fcntl(mount_fd, F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? error_sys(err, errno, "duplicate a layer's descriptor") : fd;
+}
+
+/* The overlay has mounts of its own of them by now. They may not stay: the root that is left in the pivot
+ * could not be unmounted below them. Each call finds the topmost. */
+static int detach_from_root(struct overlay *overlay, struct error *err)
+{
+	for (; overlay->on_root > 0; overlay->on_root--)
+		if (umount2("/", MNT_DETACH) < 0)
+			return error_sys(err, errno, "detach a layer");
+	return 0;
 }
 
 /* A directory of the scratch, which containers before this one have written below: not a link. */
@@ -118,14 +132,19 @@ static int open_all(struct rootfs *fs, struct overlay *overlay, struct error *er
 				 LOWER_MAX);
 	for (size_t i = 0; i + 1 < len; i++) {
 		bool is_file = fs->files.layers && fs->files.layers[i] >= 0;
-		int fd = is_file ? attach_layer(fs, i, err) : open_layer(fs, i, err);
+		int fd = is_file ? attach_on_root(fs, overlay, fs->files.layers[i], i, err)
+				 : open_layer(fs, i, err);
 
 		if (fd < 0)
 			return fd;
 		overlay->lower[overlay->lower_len++] = fd;
 	}
-	overlay->scratch = fs->files.scratch >= 0 ? attach_scratch(fs, overlay->lower[0], err)
-						  : open_layer(fs, len - 1, err);
+	if (fs->files.scratch < 0)
+		overlay->scratch = open_layer(fs, len - 1, err);
+	else if (overlay->on_root)
+		overlay->scratch = attach_on_root(fs, overlay, fs->files.scratch, len - 1, err);
+	else
+		overlay->scratch = attach_scratch(fs, overlay->lower[0], err);
 	if (overlay->scratch < 0)
 		return overlay->scratch;
 	/* The root directory shows the upper's mode: the topmost layer's is the one meant. */
@@ -196,7 +215,46 @@ static int open_overlay(const struct overlay *overlay, struct error *err)
 	return fd < 0 ? error_sys(err, errno, "open the overlay") : fd;
 }
 
-static int assemble(struct rootfs *fs, const struct overlay *overlay, struct error *err)
+/* In place of what it is made of, where that does not stay; mount_fd is detached. */
+static int attach_overlay(struct rootfs *fs, struct overlay *overlay, int mount_fd,
+			  struct error *err)
+{
+	bool on_root = overlay->on_root > 0 && fs->files.scratch >= 0;
+	_cleanup_close_ int root = -1;
+	int r = detach_from_root(overlay, err);
+
+	if (r < 0 || !on_root)
+		return r < 0 ? r : mount_fd_attach(mount_fd, overlay->scratch, err);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? error_sys(err, errno, "open /") : mount_fd_attach(mount_fd, root, err);
+}
+
+/* It is attached to the scratch already. */
+static int assemble_by_paths(struct rootfs *fs, struct overlay *overlay, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r = mount_by_paths(fs, overlay, err), copy;
+
+	if (r < 0)
+		return r;
+	fd = open_overlay(overlay, err);
+	if (fd < 0)
+		return fd;
+	if (!overlay->on_root || fs->files.scratch < 0) {
+		r = detach_from_root(overlay, err);
+		return r < 0 ? r : TAKE_FD(fd);
+	}
+	copy = mount_fd_clone(fd, "", false);
+	if (copy < 0)
+		return error_sys(err, -copy, "windows.layerFolders: copy the overlay's mount");
+	overlay->on_root++; /* itself */
+	r = attach_overlay(fs, overlay, copy, err);
+	if (r < 0)
+		(void)close_fd(copy);
+	return r < 0 ? r : copy;
+}
+
+static int assemble(struct rootfs *fs, struct overlay *overlay, struct error *err)
 {
 	_cleanup_error_ struct error cause = ERROR_INIT;
 	_cleanup_close_ int fd = mount_by_fds(fs, overlay, &cause);
@@ -206,15 +264,14 @@ static int assemble(struct rootfs *fs, const struct overlay *overlay, struct err
 	if (r < 0)
 		return r;
 	if (fd >= 0) {
-		r = mount_fd_attach(fd, overlay->scratch, err);
+		r = attach_overlay(fs, overlay, fd, err);
 		return r < 0 ? r : TAKE_FD(fd);
 	}
 	if (fd != -EBADF && fd != -EINVAL && fd != -EOPNOTSUPP) {
 		error_move(err, &cause);
 		return error_wrap(err, fd, "windows.layerFolders");
 	}
-	r = mount_by_paths(fs, overlay, err);
-	return r < 0 ? r : open_overlay(overlay, err);
+	return assemble_by_paths(fs, overlay, err);
 }
 
 int overlay_mount(struct rootfs *fs, struct error *err)

@@ -33,7 +33,7 @@ static int mount_scratch(const struct request *request, struct error *err)
 	(void)snprintf(device, sizeof(device), "/dev/%s", disk);
 	if (asprintf(&path, GUEST_SCRATCH "/%s", request->id) < 0)
 		return error_oom(err);
-	(void)mkdir(GUEST_SCRATCH, 0700);
+	(void)mkdir(GUEST_SCRATCH, 0711); /* a root is below it, also that of a user namespace */
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "make %s", path);
 	/* discard: what is deleted is given back to the host, whose file has holes again. */

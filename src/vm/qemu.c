@@ -215,7 +215,10 @@ static int disk_args(struct command *c, const struct vm_settings *s, struct erro
 		arg(c, "-blockdev");
 		arg(c, "%s", text);
 		arg(c, "-device");
-		arg(c, "virtio-blk-device,drive=disk%zu,serial=%s", i, disk->serial);
+		/* The guest is told of every error. QEMU's default when the host's disk is full is to
+		 * stop the VM, until somebody continues it: nobody does. */
+		arg(c, "virtio-blk-device,drive=disk%zu,serial=%s,rerror=report,werror=report", i,
+		    disk->serial);
 	}
 	return 0;
 }
