@@ -240,6 +240,7 @@ static int make(struct creating *c, bool with_socket, struct error *err)
 		.no_new_keyring = c->create->no_new_keyring,
 		.hooks_in_root = c->create->hooks_in_root,
 		.files_only = c->create->files_only,
+		.hooks_bundle = c->create->hooks_bundle,
 		.console_sock = c->console.sock,
 		.preserve_fds = c->create->preserve_fds,
 		.listen_fds = c->create->listen_fds,

@@ -59,9 +59,11 @@ struct compute_create {
 	bool keep;              /* run: keep the stopped container */
 	bool detach;            /* run */
 	bool no_subreaper;      /* run */
-	bool hooks_in_root;     /* in a guest: see struct container_create */
 	bool files_only;        /* for compute_files alone: never started; no program of it runs */
 	uint16_t rows, columns; /* launch: of the terminal; 0: not known */
+	/* In a guest: see struct container_create. */
+	bool hooks_in_root;
+	const char *hooks_bundle;
 };
 
 int compute_create(const struct compute_host *host, const struct compute_create *create,

@@ -40,6 +40,8 @@ struct container_create {
 	bool hooks_in_root;
 	/* Made for container_files alone: its program need not be there, and it cannot be started. */
 	bool files_only;
+	/* The bundle as the state names it that hooks in init are given; NULL: bundle. */
+	const char *hooks_bundle;
 	int console_sock;      /* connected; gets the terminal's master; -1 without a terminal */
 	unsigned preserve_fds; /* descriptors 3 … 3+n-1 stay open in the container */
 	unsigned listen_fds; /* the first so many of them are sockets passed by sd_listen_fds(3) */

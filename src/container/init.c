@@ -67,7 +67,7 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *statu
 	struct hook_state state = {
 		.oci_version = spec->oci_version,
 		.id = in->create->id,
-		.bundle = in->create->bundle,
+		.bundle = in->create->hooks_bundle ? in->create->hooks_bundle : in->create->bundle,
 		.status = status,
 		.pid = getpid(),
 		.annotations = &spec->annotations,

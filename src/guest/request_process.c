@@ -112,6 +112,8 @@ int request_create(struct request *request, json_t **ret_result, struct error *e
 					 .files_only = request_bool(request, "files_only") };
 	int r;
 
+	/* The host's, for hooks: they may know the container by it. */
+	create.hooks_bundle = json_string_value(json_object_get(request->root, "bundle"));
 	if (request->system) {
 		r = share_mount(err);
 		if (r < 0)

@@ -345,6 +345,17 @@ static void fill_slots(struct vmproc *p, struct pollfd *fds)
 	fds[SLOT_WORKER].fd = p->worker.pidfd;
 }
 
+/* Polled a moment before, the link had nothing to say yet: what vmwp sent before its end counts. */
+static int worker_ended(struct vmproc *p, struct error *err)
+{
+	struct pollfd link = { .fd = p->link.fd, .events = POLLIN };
+	int r = 0;
+
+	while (r == 0 && p->end == END_NOT && !p->link.ended && poll(&link, 1, 0) > 0)
+		r = link_step(p, link.revents, err);
+	return r < 0 || p->end != END_NOT ? r : error_set(err, ECONNRESET, "%s", connection_ended);
+}
+
 static int handle_slots(struct vmproc *p, const struct pollfd *fds, struct error *err)
 {
 	int r = 0;
@@ -354,7 +365,7 @@ static int handle_slots(struct vmproc *p, const struct pollfd *fds, struct error
 	if (fds[SLOT_LINK].revents)
 		r = link_step(p, fds[SLOT_LINK].revents, err);
 	else if (fds[SLOT_WORKER].revents)
-		r = error_set(err, ECONNRESET, "%s", connection_ended);
+		r = worker_ended(p, err);
 	if (r == 0 && p->end == END_NOT && fds[SLOT_SIGNALS].revents)
 		r = signals_step(p, err);
 	if (r == 0 && p->end == END_NOT && fds[SLOT_SYNC].revents && p->sync >= 0)

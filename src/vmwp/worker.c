@@ -13,6 +13,7 @@
 #define END_PATIENCE_MS 200
 /* When one helper ends the others follow: which one was first shows in how they ended. */
 #define AFTERMATH_MS 300
+#define LAST_READS 64
 #define QUOTE_MAX 700
 #define REASON_MAX 2048
 
@@ -128,6 +129,21 @@ static void await_aftermath(struct run *run)
 		if (poll(fds, ROUTER, (int)left) > 0)
 			read_tails(w, fds);
 		reap(run);
+	}
+}
+
+/* What the guest had said before: an exit status is final, whatever became of the VM. The monitor has
+ * ended or is about to, so it is no more than a socket holds. */
+static void take_last_frames(struct worker *w)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	struct pollfd fds[ROUTER + ROUTER_POLLFDS];
+
+	for (int i = 0; i < LAST_READS; i++) {
+		(void)poll_set(w, fds);
+		if (poll(fds + ROUTER, 1, 0) <= 0 || !(fds[ROUTER].revents & POLLIN) ||
+		    router_step(&w->router, fds + ROUTER, &ignored) < 0)
+			return;
 	}
 }
 
@@ -270,8 +286,10 @@ int worker_run(struct worker *w)
 	} else if (r == -ETIMEDOUT && !err.code) {
 		explain_silence(w, reason);
 	} else {
-		if (!err.code)
+		if (!err.code) {
+			take_last_frames(w);
 			await_aftermath(&run);
+		}
 		explain_end(&run, &err, reason);
 	}
 	/* Who has just connected is told too. */

@@ -19,13 +19,14 @@
  * network  see vm/nic.h: "links", "routes", "neighbors",  {}
  *          once, before the first create
  * create   "id", "config" (OCI configuration, as object), {"pid"} of init in the guest; waits for
- *          "layers": {"disk": serial, "sizes": [bytes     start
- *          of each erofs image on it, …]} (optional:
- *          mounted at GUEST_LAYERS/id/N), "scratch"
- *          (serial of a disk with ext4, optional: mounted
- *          at GUEST_SCRATCH/id, and over it the overlay
- *          of the layers), \"files_only\" (bool): never
- *          started
+ *          "bundle" (optional: the host's path, which     start
+ *          hooks find in their state), "layers":
+ *          {"disk": serial, "sizes": [bytes of each erofs
+ *          image on it, …]} (optional: mounted at
+ *          GUEST_LAYERS/id/N), "scratch" (serial of a
+ *          disk with ext4, optional: mounted at
+ *          GUEST_SCRATCH/id, and over it the overlay of
+ *          the layers), "files_only" (bool): never started
  * start    "id"                                           {}: the program runs, or has ended
  * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
  *          "cgroup" (optional), "ignore_paused" (bool)

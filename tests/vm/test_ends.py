@@ -9,7 +9,7 @@ import time
 import pytest
 
 import initrd
-from machine import VM_READY, VmwpError
+from machine import REQUEST, RESPONSE, VM_READY, VmwpError
 
 
 def watch(pids):
@@ -45,6 +45,22 @@ def test_kill_of_a_helper(vm, client, victim, said):
     assert late.end_reason().startswith(said)
     assert all_gone(fds)
     assert vm.wait() == 1
+
+
+def test_what_the_guest_said_before_counts(vm, client):
+    """It is in vmwp's hands when the monitor is found dead: an exit status is final."""
+    qemu = next(pid for pid, name in vm.helpers().items() if name.startswith("qemu"))
+    client.send(REQUEST, 7, b"sh sleep 0.3; echo said")
+    time.sleep(0.1)
+    os.kill(vm.pid, signal.SIGSTOP)
+    time.sleep(1)
+    fd, = watch([qemu])
+    os.kill(qemu, signal.SIGKILL)
+    assert all_gone([fd]), "a zombie is gone enough"
+    os.kill(vm.pid, signal.SIGCONT)
+    kind, number, body = client.receive()
+    assert (kind, number) == (RESPONSE, 7) and b"said" in body
+    assert client.end_reason().startswith("the VM's monitor (QEMU) was killed by signal 9")
 
 
 def test_kill_of_vmwp(vm, client):

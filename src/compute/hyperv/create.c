@@ -406,8 +406,9 @@ static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err
 	}
 	if (cr->nics.request)
 		(void)json_array_append_new(requests, TAKE_PTR(cr->nics.request));
-	create = json_pack("{s:s, s:s, s:o, s:b}", "op", "create", "id", cr->c.id, "config", config,
-			   "files_only", (int)cr->create->engine.files_only);
+	create = json_pack("{s:s, s:s, s:s, s:o, s:b}", "op", "create", "id", cr->c.id, "bundle",
+			   cr->c.bundle, "config", config, "files_only",
+			   (int)cr->create->engine.files_only);
 	layer_disks_describe(&cr->layers, create);
 	(void)json_array_append_new(requests, create);
 	*ret = requests;

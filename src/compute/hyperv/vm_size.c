@@ -22,12 +22,13 @@ static int check_memory(const struct stored_vm *vm, const struct oci_memory *mem
 
 static int check_cpu(const struct stored_vm *vm, const struct oci_cpu *cpu, struct error *err)
 {
-	uint64_t period, wanted;
+	uint64_t quota, period, wanted;
 
 	if (!cpu || !cpu->quota.set || cpu->quota.value <= 0 || !vm->cpus)
 		return 0;
 	period = cpu->period.set && cpu->period.value ? cpu->period.value : PERIOD_DEFAULT;
-	wanted = ((uint64_t)cpu->quota.value + period - 1) / period;
+	quota = (uint64_t)cpu->quota.value;
+	wanted = quota / period + (quota % period != 0);
 	/* On the host a quota beyond its processors is accepted, too. */
 	if (wanted <= vm->cpus || vm->cpus >= (unsigned)get_nprocs())
 		return 0;
