@@ -34,7 +34,8 @@ int flags_error(const struct cli_command *command, struct error *err, const char
 		text = NULL;
 		return error_oom(err);
 	}
-	r = error_set(err, EINVAL, "%s (see 'hcs %s --help')", text, command->name);
+	r = error_set(err, EINVAL, "%s (see 'hcs %s%s--help')", text, command->name,
+		      *command->name ? " " : "");
 	err->exit_status = USAGE_STATUS;
 	return r;
 }

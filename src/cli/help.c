@@ -64,7 +64,8 @@ static void print_flag(struct output *out, const struct flag *flag)
 
 void cli_help(struct output *out, const struct cli_command *command)
 {
-	output_format(out, "Usage:  hcs %s %s\n\n", command->name, command->usage);
+	output_format(out, "Usage:  hcs %s%s%s\n\n", command->name, *command->name ? " " : "",
+		      command->usage);
 	cli_wrap(out, command->description ? command->description : command->summary, 0);
 	output_text(out, "\nOptions:\n");
 	for (const struct flag *f = command->flags; f && f->kind != FLAG_END; f++)

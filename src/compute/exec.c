@@ -97,7 +97,7 @@ static int compose(struct arena *arena, const struct compute_exec *exec,
 			p->user.gid = exec->gid;
 	}
 	if (exec->additional_gids_len > 0) {
-		size_t n = p->user.additional_gids_len;
+		size_t n = exec->gids_replace ? 0 : p->user.additional_gids_len;
 		uint32_t *gids = arena_array(arena, uint32_t, n + exec->additional_gids_len);
 
 		if (!gids)

@@ -100,6 +100,7 @@ struct compute_exec {
 	bool has_gid;
 	const uint32_t *additional_gids;
 	size_t additional_gids_len;
+	bool gids_replace; /* instead of the container's own; else, as in runc, added to them */
 	char *const *caps; /* added to the container's sets except inheritable; may be NULL */
 	const char *apparmor, *process_label;
 	bool no_new_privs, tty;

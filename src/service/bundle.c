@@ -85,9 +85,11 @@ static int put_names(struct bundle *bundle, struct error *err)
 	char *usual = NULL;
 	int r;
 
-	/* Who shares the names has the other's; the guest refuses another. */
-	if (mode_is(config->uts_mode, "host") || mode_container(config->network_mode))
+	/* In a VM that is joined the names are shared. */
+	if (mode_is(config->uts_mode, "host") || (bundle->hyperv && bundle->network_peer.id))
 		return 0;
+	if (!name && bundle->network_peer.id)
+		name = bundle->network_peer.hostname;
 	if (!name && mode_is(config->network_mode, "host")) {
 		char host[HOST_NAME_MAX + 1];
 

@@ -21,7 +21,7 @@ struct bundle {
 	bool hyperv;
 	/* The containers that modes name. id NULL: none. */
 	struct bundle_peer {
-		char *id, *path;
+		char *id, *path, *hostname;
 		pid_t pid;
 	} network_peer, pid_peer, ipc_peer;
 };

@@ -30,6 +30,10 @@ static int find(struct bundle *bundle, const char *mode, const char *flag, struc
 			"kernel",
 			flag, mode, peer.name, compute_isolation_name(peer.config.isolation));
 	ret->pid = peer.state.pid;
+	ret->hostname = peer.config.hostname ? arena_strdup(&bundle->arena, peer.config.hostname)
+					     : arena_strndup(&bundle->arena, peer.id, 12);
+	if (!ret->hostname)
+		return error_oom(err);
 	r = text_set(&bundle->arena, &ret->id, peer.id, err);
 	return r < 0 ? r : text_set(&bundle->arena, &ret->path, peer.path, err);
 }

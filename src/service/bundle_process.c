@@ -144,7 +144,7 @@ static bool has_variable(const struct strv *env, const char *name)
 static int put_env(struct bundle *bundle, const char *home, struct error *err)
 {
 	const struct container_config *c = bundle->config;
-	const char *hostname = c->hostname;
+	const char *hostname = json_string_value(json_object_get(bundle->spec, "hostname"));
 	const struct {
 		const char *name, *value;
 	} added[] = {

@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
-#include "cli/number.h"
+#include "base/number.h"
 #include "service/bundle_parts.h"
 
 #define FILE_MAX ((size_t)4 << 20)

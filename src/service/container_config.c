@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "cli/number.h"
+#include "base/number.h"
 #include "service/lists.h"
 #include "service/volume_spec.h"
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli/number.h"
+#include "base/number.h"
 #include "service/lists.h"
 #include "service/volume_spec.h"
 
@@ -162,9 +162,9 @@ static int port_read(const struct json_at *at, const char *key, struct arena *ar
 	    (entry.ip && strlen(entry.ip) >= sizeof(ret->host_ip)))
 		return json_error(at, err, "not a port");
 	*ret = (struct network_port){ .container = (uint16_t)port, .host = (uint16_t)host };
-	(void)strcpy(ret->protocol, slash + 1);
+	(void)snprintf(ret->protocol, sizeof(ret->protocol), "%s", slash + 1);
 	if (entry.ip)
-		(void)strcpy(ret->host_ip, entry.ip);
+		(void)snprintf(ret->host_ip, sizeof(ret->host_ip), "%s", entry.ip);
 	return 0;
 }
 
@@ -368,7 +368,7 @@ static void number_text(const struct opt_i64 *number, char text[24])
 	if (number->set && number->value >= 0)
 		(void)snprintf(text, 24, "%" PRId64, number->value);
 	else
-		(void)strcpy(text, "*");
+		(void)snprintf(text, 24, "*");
 }
 
 int device_rules_write(const struct json_at *at, const void *from, json_t **ret, struct error *err)

@@ -211,6 +211,7 @@ int service_exec(const struct service *service, const char *name, const struct s
 		how.gid = x.user.gid;
 		how.additional_gids = x.user.additional_gids;
 		how.additional_gids_len = x.user.additional_gids_len;
+		how.gids_replace = true; /* another user is not in groups of the container's */
 	}
 	r = compute_exec(&service->host, &how, ret_status, err);
 	if (r < 0 && err->exit_status == 0)

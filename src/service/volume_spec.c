@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "cli/number.h"
+#include "base/number.h"
 #include "service/lists.h"
 
 #define NAME_MAX_LEN 255
