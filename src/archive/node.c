@@ -10,7 +10,8 @@
 #include "base/path.h"
 #include "base/remove.h"
 
-#define ZEROS ((size_t)64 * 1024) /* so many of them, aligned, become a hole */
+#define ZEROS ((size_t)64 * 1024) /* a block of them becomes a hole */
+#define ZEROS_MIN ((size_t)4096)  /* so does the part of a block that comes in one piece */
 #define XATTRS_MAX 1024
 
 static int node_error(const char *what, const char *name, struct error *err)
@@ -123,35 +124,35 @@ static bool all_zeros(const char *data, size_t len)
 	return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
 }
 
-/* Writes a piece at its place; what is zero all over a block is left a hole. */
-static int write_piece(int fd, const char *data, size_t len, int64_t offset)
+/* Writes a piece at its place; what is zero all over a block is left a hole. *end: of what was written. */
+static int write_piece(int fd, const char *data, size_t len, int64_t offset, int64_t *end)
 {
 	while (len > 0) {
 		size_t part = ZEROS - (size_t)((uint64_t)offset % ZEROS);
-		size_t run = 0;
+		size_t run = 0, hole = 0;
 		ssize_t n;
 
 		while (run < len) {
 			size_t next = part < len - run ? part : len - run;
 
-			if (next == ZEROS && all_zeros(data + run, next))
+			if (next >= ZEROS_MIN && all_zeros(data + run, next)) {
+				hole = next;
 				break;
+			}
 			run += next;
 			part = ZEROS;
 		}
-		if (run == 0)
-			run = ZEROS; /* the hole */
-		else
-			for (size_t done = 0; done < run; done += (size_t)n) {
-				n = pwrite(fd, data + done, run - done, offset + (int64_t)done);
-				if (n < 0 && errno != EINTR)
-					return -errno;
-				if (n < 0)
-					n = 0;
-			}
-		data += run;
-		len -= run;
-		offset += (int64_t)run;
+		for (size_t done = 0; done < run; done += (size_t)n) {
+			n = pwrite(fd, data + done, run - done, offset + (int64_t)done);
+			if (n < 0 && errno != EINTR)
+				return -errno;
+			if (n < 0)
+				n = 0;
+			*end = offset + (int64_t)done + n;
+		}
+		data += run + hole;
+		len -= run + hole;
+		offset += (int64_t)(run + hole);
 	}
 	return 0;
 }
@@ -159,7 +160,7 @@ static int write_piece(int fd, const char *data, size_t len, int64_t offset)
 static int write_content(struct extract *extract, struct archive_entry *entry, int fd,
 			 const char *name, struct error *err)
 {
-	int64_t size = archive_entry_size(entry);
+	int64_t size = archive_entry_size(entry), end = 0;
 	char buf[FORMAT_NAME_SIZE];
 	int r;
 
@@ -184,12 +185,11 @@ static int write_content(struct extract *extract, struct archive_entry *entry, i
 		if (offset < 0 || offset > size || len > (uint64_t)(size - offset))
 			return error_set(err, EBADMSG, "archive: %s: data beyond its end",
 					 format_name(name, buf));
-		r = write_piece(fd, data, len, offset);
+		r = write_piece(fd, data, len, offset, &end);
 		if (r < 0)
 			return error_sys(err, -r, "archive: write %s", format_name(name, buf));
 	}
-	/* Always, where a hole is last; the file has only just been made. */
-	if (size > 0 && ftruncate(fd, size) < 0)
+	if (end < size && ftruncate(fd, size) < 0)
 		return node_error("write", name, err);
 	return 0;
 }
