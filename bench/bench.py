@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Compares runhcs with crun and runc, side by side in one run, and with a floor in C; measures hyperv
-isolation beside process isolation."""
+isolation beside process isolation, and pulling images beside skopeo, umoci and containerd."""
 
 import argparse
 import contextlib
@@ -20,6 +20,7 @@ sys.path.insert(0, HERE)
 import bundle  # noqa: E402
 import cases  # noqa: E402
 import hyperv  # noqa: E402
+import images  # noqa: E402
 import report  # noqa: E402
 import stats  # noqa: E402
 
@@ -29,12 +30,13 @@ GROWTH_LIMIT = 1.5  # cost of one container among many ÷ among few
 TINY_MEMORY = 512 * 1024
 TINY_ROUNDS = 5
 PROCESS_KEYS = [c.key for c in cases.CASES] + ["memory", "tiny", "scale"]
+KEYS = [*PROCESS_KEYS, *hyperv.KEYS, *images.KEYS]
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("isolation", nargs="?", choices=("process", "hyperv"),
-                        help="measure one isolation alone (default both)")
+    parser.add_argument("part", nargs="?", choices=("process", "hyperv", "images"),
+                        help="measure one isolation, or the pulling of images, alone (default all)")
     parser.add_argument("--runhcs", default=os.path.join(HERE, "..", "build", "runhcs"),
                         metavar="PATH", help="default: build/runhcs of this checkout")
     parser.add_argument("--crun", default="crun", metavar="PATH")
@@ -42,7 +44,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=60, help="samples of each (default 60)")
     parser.add_argument("--only", action="append", metavar="CASE",
                         help="measure these cases alone: "
-                        + ", ".join([*PROCESS_KEYS, *hyperv.KEYS]))
+                        + ", ".join(KEYS))
     parser.add_argument("--scale-runtime", default="runhcs", metavar="NAME",
                         help="who makes the 1,000 containers (default runhcs)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured there too")
@@ -52,7 +54,7 @@ def parse_arguments():
     if args.rounds < 1:
         parser.error("--rounds must be at least 1")
     for key in args.only or []:
-        if key not in PROCESS_KEYS and key not in hyperv.KEYS:
+        if key not in KEYS:
             parser.error(f"--only {key}: no such case")
     return args
 
@@ -284,10 +286,13 @@ def measure_all(args, bench, driver, runtimes, hidden):
         report.print_case(result)
         results.append(result)
 
-    if args.isolation != "hyperv":
+    if args.part in (None, "process"):
         measure_process(args, bench, driver, runtimes, hidden, wanted, add)
-    if args.isolation != "process":
+    if args.part in (None, "hyperv"):
         hyperv.measure_all(wanted, add, bench, driver, runtimes[0], args.rounds)
+    if args.part in (None, "images"):
+        program = os.path.join(os.path.dirname(args.runhcs), "libexec/hcs/hcs-image")
+        images.measure_all(wanted, add, os.path.dirname(bench.rootfs), program, args.rounds)
     return results
 
 
@@ -320,7 +325,7 @@ def main():
         driver = Driver(directory, hidden)
         runtimes = cases.find_runtimes(args.runhcs, args.crun, args.runc, directory)
         env = environment(runtimes, hidden)
-        if args.isolation != "process":
+        if args.part in (None, "hyperv"):
             env.update(hyperv.environment(runtimes[0]))
         report.print_environment(env)
         try:

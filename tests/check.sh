@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 here=$PWD
 build=$(cd "$1" && pwd) || exit 1
 shift
-parts=${*:-demo lint unit integration kill clients vm hyperv hyperv-clients sanitizers fuzz}
+parts=${*:-demo lint unit integration kill images clients vm hyperv hyperv-clients sanitizers fuzz}
 
 # Debian's own: another one in PATH has not Debian's pytest.
 python=/usr/bin/python3
@@ -122,6 +122,13 @@ part_integration() {
 part_kill() {
 	say "Killed with SIGKILL at random instants, ${HCS_KILLS:-100} times each of create, start, exec, delete"
 	check_pytest kill 1800 "$build/runhcs" tests/integration/test_sigkill.py
+}
+
+part_images() {
+	say "Images: registries, honest and lying, archives; pulls killed at random instants"
+	export HCS_BUILD="$build"
+	check_pytest images 1800 "$build/runhcs" tests/images
+	unset HCS_BUILD
 }
 
 part_clients() {

@@ -393,6 +393,8 @@ static int explain(struct exchange *x, const struct origin *origin, CURLcode cod
 {
 	const int e = classify(code);
 	char buf[JSON_PRINTABLE_SIZE];
+	long os_error = 0;
+	curl_off_t connected = 0;
 	const char *reason = x->reason[0] ? x->reason : curl_easy_strerror(code);
 
 	if (e == EKEYREJECTED)
@@ -401,7 +403,12 @@ static int explain(struct exchange *x, const struct origin *origin, CURLcode cod
 			"%s: its certificate is not trusted: %s; put the authority's into "
 			"/etc/docker/certs.d/%s/ca.crt, or name the host in registries.insecure",
 			origin->host, json_printable(reason, buf), origin->host);
-	if (e == ETIMEDOUT && x->headers_len)
+	(void)curl_easy_getinfo(x->http->curl, CURLINFO_OS_ERRNO, &os_error);
+	if (e == ECONNREFUSED && os_error > 0)
+		return error_set(x->err, e, "%s: cannot connect: %s", origin->host,
+				 strerror((int)os_error));
+	(void)curl_easy_getinfo(x->http->curl, CURLINFO_CONNECT_TIME_T, &connected);
+	if (e == ETIMEDOUT && connected > 0)
 		return error_set(x->err, e, "%s: the transfer stalls", origin->host);
 	return error_set(x->err, e, "%s: %s", origin->host, json_printable(reason, buf));
 }

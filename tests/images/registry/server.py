@@ -1,14 +1,11 @@
 """The real registry: Debian's docker-registry, on a port of the loopback interface."""
 
 import crypt
-import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
 CONFIG = """\
