@@ -440,7 +440,7 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 }
 
 int compute_launch(const struct compute_host *host, const struct compute_create *create,
-		   struct compute_process *ret, struct error *err)
+		   struct compute_launched *ret, struct error *err)
 {
 	_cleanup_creating_ struct creating c = CREATING_INIT(host, create);
 	_cleanup_error_ struct error ignored = ERROR_INIT;
@@ -472,7 +472,7 @@ int compute_launch(const struct compute_host *host, const struct compute_create 
 		(void)pidfd_reap(c.pidfd);
 		return r;
 	}
-	*ret = (struct compute_process){ .pid = c.s.container.pid,
+	*ret = (struct compute_launched){ .pid = c.s.container.pid,
 					 .pidfd = TAKE_FD(c.pidfd),
 					 .terminal = TAKE_FD(terminal) };
 	return 0;

@@ -75,7 +75,7 @@ int compute_run(const struct compute_host *host, const struct compute_create *cr
 		int *ret_status, struct error *err);
 
 /* A started process, a child of the caller. */
-struct compute_process {
+struct compute_launched {
 	pid_t pid;
 	int pidfd;    /* owned; reaped by pidfd_reap */
 	int terminal; /* owned: master of its terminal; -1: it has none */
@@ -85,7 +85,7 @@ struct compute_process {
  * caller reaps it and calls compute_delete. On failure nothing is left; err->exit_status tells programs
  * that are not there (127) or cannot be executed (126). */
 int compute_launch(const struct compute_host *host, const struct compute_create *create,
-		   struct compute_process *ret, struct error *err);
+		   struct compute_launched *ret, struct error *err);
 
 struct compute_exec {
 	const char *id;

@@ -25,8 +25,17 @@ static int check_container(const char *container, struct error *err)
 	return 0;
 }
 
+static int pin_quickly(struct image_store *store, const char *container, const char *image_id,
+		       struct error *err)
+{
+	_cleanup_close_ int pins = openat(store->fd, "pins", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = pins < 0 ? -errno : file_replace(pins, container, image_id, strlen(image_id), 0600);
+
+	return r < 0 ? error_sys(err, -r, "write %s/pins/%s", store->path, container) : 0;
+}
+
 int image_store_pin(struct image_store *store, const char *container, const char *image_id,
-		    struct error *err)
+		    bool durable, struct error *err)
 {
 	_cleanup_names_ struct names names = { 0 };
 	_cleanup_close_ int lock = -1;
@@ -40,7 +49,8 @@ int image_store_pin(struct image_store *store, const char *container, const char
 		return r;
 	if (!json_object_get(names.images, image_id))
 		return error_set(err, ENOENT, "No such image: %s", image_id);
-	return store_replace(store, "pins", container, image_id, err);
+	return durable ? store_replace(store, "pins", container, image_id, err)
+		       : pin_quickly(store, container, image_id, err);
 }
 
 int image_store_unpin(struct image_store *store, const char *container, struct error *err)

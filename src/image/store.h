@@ -18,6 +18,7 @@
  * shared, what removes holds it exclusively, so neither can meet the other half-way. Any process may
  * be killed at any instant. Safe for many processes; not for threads on one handle.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -73,9 +74,10 @@ int image_store_tag(struct image_store *store, const struct image *image, const 
 int image_store_remove(struct image_store *store, const char *name, bool force,
 		       void (*report)(const char *what, const char *which, void *data), void *data,
 		       struct error *err);
-/* Keeps an image for a container; unpin: no error when there is none. */
+/* Keeps an image for a container (durable: also through a power cut, which a container that is removed at
+ * its end does not outlive); unpin: no error when there is none. */
 int image_store_pin(struct image_store *store, const char *container, const char *image_id,
-		    struct error *err);
+		    bool durable, struct error *err);
 int image_store_unpin(struct image_store *store, const char *container, struct error *err);
 
 /* Removes what nothing refers to and nobody has touched for seconds: what killed commands left, what

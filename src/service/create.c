@@ -59,7 +59,7 @@ int service_create(const struct service *service, const char *name, struct conta
 		r = record_make(service, name, config, image->id, &record, err);
 	if (r < 0)
 		return r;
-	r = image_store_pin(images, record.id, image->id, err);
+	r = image_store_pin(images, record.id, image->id, !record.config.auto_remove, err);
 	if (r == 0)
 		r = scratch_make(&record, err);
 	if (r == 0)

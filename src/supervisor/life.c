@@ -47,32 +47,6 @@ static int attach_network(struct supervisor *s, struct error *err)
 	return network_attach(&s->service.network, &request, &s->record.state.network, err);
 }
 
-static int write_network_files(struct supervisor *s, struct error *err)
-{
-	const struct container_config *config = &s->record.config;
-	struct network_files files = {
-		.hostname = config->hostname,
-		.domainname = config->domainname,
-		.attachment = s->record.state.network.netns ? &s->record.state.network : NULL,
-		.extra_hosts = (const char *const *)config->extra_hosts.items,
-		.extra_hosts_len = config->extra_hosts.len,
-		.dns = (const char *const *)config->dns.items,
-		.dns_len = config->dns.len,
-		.dns_search = (const char *const *)config->dns_search.items,
-		.dns_search_len = config->dns_search.len,
-		.dns_options = (const char *const *)config->dns_options.items,
-		.dns_options_len = config->dns_options.len,
-		.host_network = mode_is(config->network_mode, "host"),
-	};
-	char short_id[13];
-
-	if (!files.hostname) {
-		(void)snprintf(short_id, sizeof(short_id), RECORD_SHORT, s->record.id);
-		files.hostname = short_id;
-	}
-	return network_files_write(s->record.dir_fd, &files, err);
-}
-
 static int write_bundle(struct supervisor *s, struct error *err)
 {
 	_cleanup_image_store_ struct image_store *images = NULL;
@@ -167,8 +141,6 @@ static int make(struct supervisor *s, struct error *err)
 	int r;
 
 	r = attach_network(s, err);
-	if (r == 0 && !mode_container(s->record.config.network_mode))
-		r = write_network_files(s, err);
 	if (r == 0)
 		r = write_bundle(s, err);
 	if (r == 0)

@@ -48,7 +48,7 @@ struct supervisor {
 	size_t clients_len;
 
 	struct attach_size size; /* of the starter's terminal */
-	struct compute_process process;
+	struct compute_launched process;
 	int oom_fd;
 	bool oom_killed;
 	struct stream out[2];

@@ -179,7 +179,7 @@ static int collect(struct context *c, struct error *err)
 
 static int pin(struct context *c, struct error *err)
 {
-	return image_store_pin(c->store, c->args[0], c->args[1], err);
+	return image_store_pin(c->store, c->args[0], c->args[1], true, err);
 }
 
 static int unpin(struct context *c, struct error *err)
