@@ -138,9 +138,9 @@ part_clients() {
 
 # Each by itself: vmwp with a guest of the test's own, the agent without a VM, taps.
 part_vm() {
-	say "The parts of a utility VM, each by itself"
+	say "The parts of a utility VM, each by itself, and networks"
 	suites=
-	for suite in tests/vm tests/guest tests/nic; do
+	for suite in tests/vm tests/guest tests/nic tests/network; do
 		[ ! -d "$suite" ] || suites="$suites $suite"
 	done
 	export HCS_BUILD="$build" HCS_LIBEXECDIR="$build/libexec/hcs"

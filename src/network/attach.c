@@ -95,6 +95,27 @@ static void entry_set(struct entry *entry, json_t *json, const struct network_pa
 	};
 }
 
+/* The default network's interface goes with the namespace, in the background: taken out by the plugin, the
+ * kernel would let us wait 20 ms for it. The address, which the plugin gives back then, goes at once: who
+ * else is in the namespace (--network container:) must not keep it. Not before the turn of the container's
+ * other networks, whose plugins want the namespace. */
+static int leave_default(const json_t *json, const char *netns, struct error *err)
+{
+	const json_t *result = json_object_get(json, "result");
+	const char *interface = json_string_value(json_object_get(json, "interface"));
+	struct network_attachment has = { .endpoints_len = 1 };
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int fd = open(netns, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && interface && result &&
+	    cni_result_read(result, interface, &has.endpoints[0], &has, &ignored) == 0 &&
+	    has.endpoints[0].address)
+		(void)route_drop_address(fd, interface, has.endpoints[0].address,
+					 has.endpoints[0].prefix);
+	network_attachment_done(&has);
+	return namespace_unpin(netns, err);
+}
+
 static int entry_delete(const struct network_paths *paths, const char *id, const char *netns,
 			int container_fd, unsigned n, struct error *err)
 {
@@ -105,7 +126,13 @@ static int entry_delete(const struct network_paths *paths, const char *id, const
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	if (n == 0 && netns && json_is_true(json_object_get(json, "default"))) {
+		r = leave_default(json, netns, err);
+		netns = NULL;
+	}
 	entry_set(&entry, json, paths, id, netns, container_fd);
+	if (r < 0)
+		return r;
 	if (!entry.at.interface || !json_is_object(entry.at.list))
 		return error_set(err, EINVAL, "cni/%s/%s: not what is written there", id, name);
 	return cni_delete(&entry.at, err);
@@ -377,7 +404,8 @@ static int add_network(struct attaching *a, unsigned n, struct error *err)
 	int r;
 
 	(void)snprintf(interface, sizeof(interface), "eth%u", n);
-	json = json_pack("{s:O, s:s}", "list", a->configs[n].list, "interface", interface);
+	json = json_pack("{s:O, s:s, s:b}", "list", a->configs[n].list, "interface", interface,
+			 "default", !a->configs[n].file);
 	if (!json || (n == 0 && put_runtime(a, json) < 0)) {
 		json_decref(json);
 		return error_oom(err);

@@ -180,3 +180,25 @@ int route_drop_default(int netns_fd, const char *interface)
 	}
 	return r;
 }
+
+int route_drop_address(int netns_fd, const char *interface, const char *address, unsigned prefix)
+{
+	_cleanup_netlink_ struct netlink nl = NETLINK_INIT;
+	struct ifaddrmsg header = { .ifa_family = AF_INET, .ifa_prefixlen = (unsigned char)prefix };
+	struct name_index name = { .name = interface };
+	struct netlink_request rq;
+	struct in_addr in;
+	int r;
+
+	if (inet_pton(AF_INET, address, &in) != 1)
+		return -EINVAL;
+	r = netns_call(netns_fd, index_there, &name);
+	if (r == 0)
+		r = netlink_open_in(&nl, NETLINK_ROUTE, netns_fd);
+	if (r < 0)
+		return r;
+	header.ifa_index = name.index;
+	netlink_begin(&rq, RTM_DELADDR, 0, &header, sizeof(header));
+	netlink_put(&rq, IFA_LOCAL, &in, sizeof(in));
+	return netlink_transact(&nl, &rq, NULL, NULL, NULL);
+}

@@ -119,12 +119,17 @@ class Host:
         process = self.popen(netns, "/usr/bin/python3", "-c", SERVER, protocol, port)
         assert process.stdout.readline() == "ready\n"
 
+    def end_servers(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
     def ask(self, netns, protocol, address, port):
         """What the server sees the client's address as."""
         return run("nsenter", f"--net={netns}", "/usr/bin/python3", "-c", CLIENT, protocol, address,
                    port).stdout.strip()
 
-    def leftovers(self, bridge=True):
+    def leftovers(self):
         """What containers have left: namespaces, interfaces, rules, addresses, ports, records."""
         found = [str(p) for p in (self.run_dir / "netns").glob("*")]
         found += [str(p) for p in (self.run_dir / "cni").glob("ports/*")]

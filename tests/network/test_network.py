@@ -31,6 +31,7 @@ def test_default_network(host):
     host.serve(two["netns"], "tcp", 7000)
     assert host.ask(one["netns"], "tcp", two["endpoints"][0]["address"], 7000) == endpoint["address"]
     host.tool("check", "one")
+    host.end_servers()
     host.tool("detach", "one")
     host.tool("detach", "two")
     assert host.leftovers() == []
@@ -61,6 +62,7 @@ def test_published_port(host, protocol):
     two = host.attach("two", "-n", "bridge")
     assert host.ask(two["netns"], protocol, "192.0.2.1", 8080)
     assert host.ask(one["netns"], protocol, "192.0.2.1", 8080)  # its own
+    host.end_servers()
     host.tool("detach", "one")
     host.tool("detach", "two")
     assert host.leftovers() == []
@@ -122,6 +124,15 @@ def test_detach_is_idempotent(host):
         host.tool("detach", "one")
     assert host.leftovers() == []
     assert "on no network" in host.refused("check", "one")
+
+
+def test_who_stays_in_the_namespace_has_no_address(host):
+    one = host.attach("one", "-n", "bridge")
+    other = host.popen(one["netns"], "sleep", "1000")
+    host.tool("detach", "one")
+    assert "inet " not in host.sh("ip addr show eth0", f"/proc/{other.pid}/ns/net")
+    host.end_servers()
+    assert host.leftovers() == []
 
 
 def test_ids_are_checked(host):
