@@ -473,8 +473,8 @@ int compute_launch(const struct compute_host *host, const struct compute_create 
 		return r;
 	}
 	*ret = (struct compute_launched){ .pid = c.s.container.pid,
-					 .pidfd = TAKE_FD(c.pidfd),
-					 .terminal = TAKE_FD(terminal) };
+					  .pidfd = TAKE_FD(c.pidfd),
+					  .terminal = TAKE_FD(terminal) };
 	return 0;
 }
 

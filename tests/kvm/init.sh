@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 # PID 1 of the machine of tests/kvm: Debian's kernel, this machine's files read-only, and a shell on the
 # second serial port. A line on it is a command; its status, the length of its output and that come back.
@@ -6,9 +7,9 @@ busybox mkdir -p /dev /proc /sys /host
 busybox mount -t devtmpfs dev /dev
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sys /sys
-for module in $(busybox cat /modules/order); do
+while read -r module; do
 	busybox insmod "/modules/$module" || echo "kvm test: $module did not load"
-done
+done </modules/order
 busybox mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=512000,ro host /host ||
 	echo "kvm test: no files"
 for directory in dev proc sys; do
@@ -18,6 +19,7 @@ busybox mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
 busybox mount -t tmpfs tmpfs /host/run
 busybox ip link set lo up
 
+# shellcheck disable=SC2016 # expanded there
 serve='
 stty -F /dev/ttyS1 raw -echo
 exec <>/dev/ttyS1 >&0 2>/dev/console
