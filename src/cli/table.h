@@ -10,3 +10,6 @@
  * borrowed.
  */
 void table_print(struct output *out, const char *const *cells, size_t rows, size_t columns);
+/* Lines (each ended) of cells with tabs between them, as Go's tabwriter lays them out for docker: at least
+ * min wide, three spaces between; what no tab ends is not padded. */
+void table_tabbed(struct output *out, const char *text, size_t min);

@@ -5,10 +5,12 @@
 #include "cli/output.h"
 #include "service/lifecycle.h"
 
-extern const struct cli_command command_attach, command_cp, command_create, command_diff,
-	command_enter, command_export, command_exec, command_kill, command_logs, command_pause,
-	command_port, command_rename, command_restart, command_rm, command_run, command_set,
-	command_start, command_stop, command_unpause, command_update, command_wait;
+extern const struct cli_command command_attach, command_commit, command_compute_kill,
+	command_compute_list, command_compute_pause, command_compute_resume, command_compute_stop,
+	command_cp, command_info, command_stats, command_top, command_version, command_create,
+	command_diff, command_enter, command_export, command_exec, command_kill, command_logs,
+	command_pause, command_port, command_rename, command_restart, command_rm, command_run,
+	command_set, command_start, command_stop, command_unpause, command_update, command_wait;
 
 /* All of them, in the order that help shows; ends with NULL. */
 extern const struct cli_command *const all_commands[];

@@ -33,7 +33,7 @@ static const struct {
 	const char *group, *words; /* separated by spaces */
 } groups[] = {
 	{ "container",
-	  "attach commit cp create diff enter exec inspect kill logs pause port rename "
+	  "attach commit cp create diff enter exec export inspect kill logs pause port rename "
 	  "restart rm run set start stats stop top unpause update wait" },
 	{ "image", "history import inspect load pull push save tag" },
 	{ "system", "" },
@@ -50,7 +50,6 @@ static const struct {
 	{ "config", "there is no swarm" },
 	{ "context", "there is no daemon to choose" },
 	{ "events", "there is no daemon that would tell; 'hcs wait' waits for one container" },
-	{ "export", "use 'hcs cp NAME:/ -'" },
 	{ "manifest", "use skopeo" },
 	{ "node", "there is no swarm" },
 	{ "plugin", "there are no plugins" },

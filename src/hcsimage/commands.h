@@ -4,5 +4,5 @@
  * libraries, and so is kept out of the static hcs. */
 #include "cli/command.h"
 
-extern const struct cli_command command_import, command_load, command_login, command_logout,
-	command_pull, command_push, command_save;
+extern const struct cli_command command_commit_layer, command_import, command_load, command_login,
+	command_logout, command_pull, command_push, command_save;

@@ -15,8 +15,8 @@
 #define DEFAULT_ROOT "/var/lib/hcs"
 
 static const struct cli_command *const all_commands[] = {
-	&command_import, &command_load, &command_login, &command_logout,
-	&command_pull,   &command_push, &command_save,
+	&command_commit_layer, &command_import, &command_load, &command_login,
+	&command_logout,       &command_pull,   &command_push, &command_save,
 };
 
 static const struct cli_command *find_command(const char *name)

@@ -308,6 +308,8 @@ static int check_together(const struct container_config *c, struct error *err)
 {
 	if (c->auto_remove && c->restart.policy != RESTART_NO)
 		return conflict("cannot specify both --restart and --rm", err);
+	if (c->init && c->pid_mode)
+		return conflict("--init and --pid: process 1 is another's", err);
 	if (c->kernel && c->isolation == ISOLATION_PROCESS)
 		return error_set(err, EINVAL,
 				 "--kernel: in process isolation the kernel is the host's; use "
