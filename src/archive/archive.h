@@ -14,8 +14,8 @@
 
 enum archive_whiteout {
 	ARCHIVE_WHITEOUT_NONE, /* ".wh." is a name like any other */
-	/* In archives ".wh.NAME" and ".wh..wh..opq" (image-spec layer.md); in directories overlayfs's 0/0
-	 * devices and trusted.overlay.opaque. */
+	/* Of layers. In archives ".wh.NAME" and ".wh..wh..opq" (image-spec layer.md); in directories overlayfs's 0/0
+	 * devices and trusted.overlay.opaque. A root without an entry is 0755, of time 0. */
 	ARCHIVE_WHITEOUT_OVERLAY,
 };
 

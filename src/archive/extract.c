@@ -38,12 +38,27 @@ static int extract_entry(struct extract *extract, struct archive_entry *entry, s
 	name = path_clean(raw);
 	if (!name)
 		return error_oom(err);
+	extract->tree.time =
+		(struct timespec){ archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) };
 	if (extract->tree.overlay)
 		r = whiteout_apply(extract, name, err);
 	if (r == 0)
 		r = node_make(extract, entry, name, err);
 	extract_tell(extract);
 	return r < 0 ? r : 0;
+}
+
+/* A layer's root, if it has no entry for it. */
+static int expect_root(struct extract *extract, struct error *err)
+{
+	struct attributes plain = { .mode = 0755 };
+	struct stat st;
+
+	if (!extract->tree.overlay)
+		return 0;
+	if (fstat(extract->tree.root, &st) < 0)
+		return error_sys(err, errno, "archive: the root");
+	return tree_later(&extract->tree, "/", &st, &plain, err);
 }
 
 static int extract_all(int fd, const struct archive_source *source,
@@ -63,7 +78,9 @@ static int extract_all(int fd, const struct archive_source *source,
 		return r;
 	extract.tree.root = how->root;
 	extract.tree.overlay = how->whiteout == ARCHIVE_WHITEOUT_OVERLAY;
-	r = format_reader_open(&extract.reader, fd, source, err);
+	r = expect_root(&extract, err);
+	if (r == 0)
+		r = format_reader_open(&extract.reader, fd, source, err);
 	while (r == 0) {
 		r = format_reader_next(&extract.reader, &entry, err);
 		if (r <= 0)

@@ -11,7 +11,7 @@
 #include "base/remove.h"
 
 #define ZEROS ((size_t)64 * 1024) /* a block of them becomes a hole */
-#define ZEROS_MIN ((size_t)4096)  /* so does the part of a block that comes in one piece */
+#define ZEROS_MIN ((size_t)512)   /* so does the part of a block that comes in one piece */
 #define XATTRS_MAX 1024
 
 static int node_error(const char *what, const char *name, struct error *err)

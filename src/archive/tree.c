@@ -57,7 +57,8 @@ static int later_default(struct tree *tree, int dir, const char *base, const cha
 
 	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, errno, "archive: make a directory");
-	plain.times[0] = plain.times[1] = st.st_mtim;
+	/* Not the time of day: the same archive gives the same tree. */
+	plain.times[0] = plain.times[1] = tree->time;
 	return tree_later(tree, name, &st, &plain, err);
 }
 

@@ -42,7 +42,8 @@ struct late_directory { /* its attributes, to be set when all is in it */
 struct tree {
 	int root; /* borrowed */
 	bool overlay;
-	char *parent_name; /* the directory of the last entry, and its descriptor */
+	struct timespec time; /* of the entry that directories are made for */
+	char *parent_name;    /* the directory of the last entry, and its descriptor */
 	int parent;
 	struct late_directory *late;
 	size_t late_len, late_size, late_bytes;
@@ -55,7 +56,8 @@ struct place {
 	int dir;          /* O_PATH, the tree's until the next call */
 	const char *base; /* in the name; "" is the root itself */
 };
-/* Where name (cleaned, "/a/b") is to be; missing directories on the way are made, 0755. */
+/* Where name (cleaned, "/a/b") is to be; missing directories on the way are made, 0755,
+ * with the tree's time. */
 int tree_place(struct tree *tree, const char *name, struct place *ret, struct error *err);
 /* The directory fd, called name, gets these in the end; they are the tree's on return of 0. */
 int tree_later(struct tree *tree, const char *name, const struct stat *st,

@@ -104,8 +104,7 @@ static int extract(struct unpack *unpack, int blob, uint64_t *ret_bytes, struct 
 	if (mkdirat(unpack->dir, "fs", 0700) < 0)
 		return unpack_error(unpack, "make a directory in", err);
 	root = openat(unpack->dir, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* What the layer has no entry for. */
-	if (root < 0 || fchmod(root, 0755) < 0)
+	if (root < 0)
 		return unpack_error(unpack, "open a directory in", err);
 	how.root = root;
 	r = decode_begin(blob, unpack->diff_id, &decode, err);
