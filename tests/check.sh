@@ -227,7 +227,9 @@ part_sanitizers() {
 	check_pytest asan-suite 1800 "$sanitized/runhcs" tests/integration \
 		--ignore=tests/integration/test_sigkill.py \
 		-k "not test_events_oom and not 512_kib"
-	unset ASAN_OPTIONS UBSAN_OPTIONS
+	export HCS_BUILD="$sanitized" HCS_LIBEXECDIR="$sanitized/src/hcsimage"
+	HCS_KILLS=12 check_pytest asan-images 1800 "$sanitized/runhcs" tests/images
+	unset ASAN_OPTIONS UBSAN_OPTIONS HCS_BUILD HCS_LIBEXECDIR
 	found=0
 	for report in "$reports"/*; do
 		[ -f "$report" ] || continue

@@ -13,7 +13,11 @@
 
 static bool all_hex(const char *text, size_t len)
 {
-	return strlen(text) == len && strspn(text, "0123456789abcdef") == len;
+	size_t n = 0;
+
+	while ((text[n] >= '0' && text[n] <= '9') || (text[n] >= 'a' && text[n] <= 'f'))
+		n++;
+	return n == len && text[n] == '\0';
 }
 
 bool image_digest_valid(const char *digest)

@@ -17,7 +17,6 @@ void http_response_done(struct http_response *response)
 	free(response->location);
 	free(response->digest);
 	free(response->content_range);
-	free(response->upload_range);
 	free(response->link);
 	for (size_t i = 0; i < response->challenges_len; i++)
 		free(response->challenges[i]);

@@ -33,7 +33,7 @@ struct http_response {
 	char *content_type; /* without parameters; NULL: not said. All owned. */
 	char *location;     /* of a 201 or 202, absolute */
 	char *digest;       /* Docker-Content-Digest */
-	char *content_range, *upload_range, *link;
+	char *content_range, *link;
 	char *challenges[HTTP_CHALLENGES_MAX]; /* WWW-Authenticate */
 	size_t challenges_len;
 	unsigned retry_after_ms; /* 0: not said */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/json.h"
 
@@ -46,18 +47,20 @@ static int keep(char **to, const char *value, size_t len)
 	return 0;
 }
 
-static int keep_retry_after(struct http_response *response, const char *value)
+/* Seconds, or the time of day until when (RFC 9110 section 10.2.3). */
+static void keep_retry_after(struct http_response *response, const char *value)
 {
+	const time_t date = curl_getdate(value, NULL);
 	char *end;
 	long seconds;
 
-	/* A date is not honoured but as "later": clocks differ. */
 	errno = 0;
 	seconds = strtol(value, &end, 10);
-	if (end == value || errno || seconds < 0 || seconds > RETRY_AFTER_MAX_SECONDS)
+	if (end == value || errno || seconds < 0 || *end)
+		seconds = date < 0 ? RETRY_AFTER_MAX_SECONDS : (long)(date - time(NULL));
+	if (seconds > RETRY_AFTER_MAX_SECONDS)
 		seconds = RETRY_AFTER_MAX_SECONDS;
-	response->retry_after_ms = seconds ? (unsigned)seconds * 1000 : 1;
-	return 0;
+	response->retry_after_ms = seconds > 0 ? (unsigned)seconds * 1000 : 1;
 }
 
 static int keep_header(struct http_response *to, const char *name, size_t name_len,
@@ -70,7 +73,6 @@ static int keep_header(struct http_response *to, const char *name, size_t name_l
 		{ "location", &to->location },
 		{ "docker-content-digest", &to->digest },
 		{ "content-range", &to->content_range },
-		{ "range", &to->upload_range },
 		{ "link", &to->link },
 	};
 	char number[32];
@@ -98,7 +100,7 @@ static int keep_header(struct http_response *to, const char *name, size_t name_l
 	    len < sizeof(number)) {
 		memcpy(number, value, len);
 		number[len] = '\0';
-		return keep_retry_after(to, number);
+		keep_retry_after(to, number);
 	}
 	return 0;
 }

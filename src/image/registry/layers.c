@@ -106,11 +106,11 @@ static struct layer *next_to_unpack(struct work *work)
 	return layer;
 }
 
-static void set_fetched(struct work *work, struct layer *layer)
+static void set_state(struct work *work, struct layer *layer, enum layer_state state)
 {
 	(void)pthread_mutex_lock(&work->lock);
-	layer->state = LAYER_FETCHED;
-	work->unfetched--;
+	layer->state = state;
+	work->unfetched -= state == LAYER_FETCHED;
 	(void)pthread_cond_broadcast(&work->changed);
 	(void)pthread_mutex_unlock(&work->lock);
 }
@@ -157,7 +157,7 @@ static void *fetcher(void *data)
 	while (r == 0 && (layer = next_to_fetch(work))) {
 		r = fetch_layer(work, store, http, layer, &error);
 		if (r == 0)
-			set_fetched(work, layer);
+			set_state(work, layer, LAYER_FETCHED);
 	}
 	if (r < 0)
 		fail(work, &error);
@@ -177,8 +177,7 @@ static void *unpacker(void *data)
 				       layer->id, &error);
 		if (r < 0)
 			break;
-		/* In no other thread's way: it is ours until it is done. */
-		layer->state = LAYER_DONE;
+		set_state(work, layer, LAYER_DONE);
 		tell(layer->id, layer->was_there ? "Already exists" : "Pull complete", 0, 0, work);
 	}
 	if (r < 0)

@@ -186,6 +186,10 @@ static int send_once(struct session *session, struct http *http, const struct ht
 
 	if (r < 0)
 		return r;
+	if (strcmp(session->origin.scheme, "https") == 0 && strcmp(origin.scheme, "https") != 0)
+		return error_set(err, EPERM,
+				 "%s sends us to http://%s: hcs does not go from https to http",
+				 session->host, origin.host);
 	(void)pthread_mutex_lock(&session->lock);
 	*ret_generation = session->generation;
 	/* An upload may be sent to another host: which is not told who we are. */
@@ -401,6 +405,8 @@ int session_open(const struct session_settings *settings, struct session **ret, 
 		return error_set(err, EPROTO, "%s: %s", session->host, text);
 	}
 	challenge_parse(response.challenges, response.challenges_len, &session->challenge);
+	/* Of no repository in particular: some registries put an example there. */
+	free(TAKE_PTR(session->challenge.scope));
 	/* Known beforehand, this saves a request that is refused. Without credentials for a basic
 	 * challenge what is asked for may still be open to everybody. */
 	if (settings->repository && response.status == 401 &&

@@ -2,6 +2,7 @@
 our credentials to others, always one line that says what it was, and always an end."""
 
 import base64
+import email.utils
 import json
 import re
 import subprocess
@@ -341,8 +342,13 @@ class TestStatus:
         hcs.assert_whole(image, name(lying))
         assert left == [0]
 
-    def test_retry_after_is_honoured(self, hcs, lying, image):
-        lying.lie = on_blob(0, image, once(lambda r, d: r.answer(429, b"", {"Retry-After": "2"})))
+    @pytest.mark.parametrize("date", [False, True], ids=["seconds", "date"])
+    def test_retry_after_is_honoured(self, hcs, lying, image, date):
+        def later(request, _):
+            when = email.utils.formatdate(time.time() + 3, usegmt=True) if date else "2"
+            return request.answer(429, b"", {"Retry-After": when})
+
+        lying.lie = on_blob(0, image, once(later))
         began = time.monotonic()
         hcs.ok("pull", name(lying))
         assert time.monotonic() - began >= 2
@@ -475,6 +481,16 @@ class TestTokens:
         assert "service=the%20service" in asked[0][1]
         assert "scope=repository%3Ax%3Apull" in asked[0][1]
         assert "Authorization" not in asked[0][2]
+
+    def test_only_for_the_repository_that_is_meant(self, hcs, guarded, image):
+        """GitHub's registry names another one when it is asked in general."""
+        honest = guarded.lie
+        guarded.lie = lambda r: r.path != "/v2/" and honest(r) or r.path == "/v2/" and r.answer(
+            401, b"", {"WWW-Authenticate": f'Bearer realm="http://{guarded.host}/token",service="s",'
+                                           'scope="repository:user/image:pull"'})
+        hcs.ok("pull", name(guarded))
+        assert all("user%2Fimage" not in r[1] for r in guarded.requests("/token"))
+        assert "scope=repository%3Ax%3Apull" in guarded.requests("/token")[0][1]
 
     def test_access_token_is_another_name(self, hcs, guarded, image):
         self.answers = {"access_token": self.TOKEN}

@@ -208,6 +208,16 @@ class TestTLS:
             assert "from https to http" in hcs.fails("pull", f"{server.host}/x")
         assert lying.seen == []
 
+    def test_nor_for_uploads(self, hcs, secure, certificates, lying):
+        with RedirectingTLS(secure.root, "127.0.0.1", f"http://{lying.host}") as server:
+            secure.trust(certificates(server.host))
+            hcs.ok("pull", f"{lying.host}/x")
+            names = hcs.images / "names.json"
+            names.write_text(names.read_text().replace(f"{lying.host}/x", f"{server.host}/x"))
+            lying.seen.clear()
+            assert "from https to http" in hcs.fails("push", f"{server.host}/x")
+        assert lying.seen == []
+
     def test_nor_for_tokens(self, hcs, secure, certificates, lying):
         challenge = f'Bearer realm="http://{lying.host}/token",service="x"'
         with RedirectingTLS(secure.root, "127.0.0.1", challenge=challenge) as server:
@@ -233,6 +243,15 @@ class RedirectingTLS:
                     self.send_header("WWW-Authenticate", challenge)
                 elif not root:
                     self.send_header("Location", target + self.path)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_HEAD(self):
+                self.send_error(404)
+
+            def do_POST(self):
+                self.send_response(202)
+                self.send_header("Location", target + self.path)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from layout import Index, small_image, write_layout
+from layout import Image, Index, small_image, write_layout
 
 
 @pytest.fixture
@@ -161,6 +161,29 @@ def test_dockers_media_types(hcs, make_lying):
     registry = make_lying(image)
     hcs.ok("pull", f"{registry.host}/x")
     hcs.assert_whole(image, f"{registry.host}/x:latest")
+
+
+@pytest.mark.parametrize("layers", [0, 1, 127])
+def test_as_many_layers_as_there_may_be(hcs, make_lying, layers):
+    image = small_image(f"{layers} layers", layers=layers, size=100)
+    registry = make_lying(image)
+    hcs.ok("pull", f"{registry.host}/x")
+    hcs.assert_whole(image, f"{registry.host}/x:latest")
+
+
+def test_more_layers_are_refused(hcs, make_lying):
+    registry = make_lying(small_image("128 layers", layers=128, size=100))
+    assert "127" in hcs.fails("pull", f"{registry.host}/x")
+    hcs.assert_nothing()
+
+
+def test_the_same_layer_twice(hcs, make_lying):
+    files = {"same": b"same"}
+    image = Image([files, {"other": b"other"}, files])
+    registry = make_lying(image)
+    hcs.ok("pull", f"{registry.host}/x")
+    hcs.assert_whole(image, f"{registry.host}/x:latest")
+    assert len(registry.requests(image.layers[0]["digest"])) == 1
 
 
 @pytest.mark.parametrize("name", ["UPPER/case", "a//b", "-x/y", "a:b:c", "x@sha256:12", "a b", "",
