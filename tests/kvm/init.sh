@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
 # PID 1 of the machine of tests/kvm: Debian's kernel, this machine's files read-only, and a shell on the
 # second serial port. A line on it is a command; its status, the length of its output and that come back.
 busybox mkdir -p /dev /proc /sys /host
@@ -19,7 +19,7 @@ busybox mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
 busybox mount -t tmpfs tmpfs /host/run
 busybox ip link set lo up
 
-# shellcheck disable=SC2016 # expanded there
+# shellcheck disable=SC2016 # for the shell that reads it
 serve='
 stty -F /dev/ttyS1 raw -echo
 exec <>/dev/ttyS1 >&0 2>/dev/console

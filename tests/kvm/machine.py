@@ -68,7 +68,7 @@ def build_initramfs(kernel_root: Path, target: Path):
     modules = modules_of(kernel_root)
     for module in modules:
         archive.add(f"modules/{module.name}", program, module.read_bytes())
-    archive.add("modules/order", program, "\n".join(m.name for m in modules).encode())
+    archive.add("modules/order", program, "".join(m.name + "\n" for m in modules).encode())
     archive.add("bin/busybox", program, Path("/bin/busybox").read_bytes())
     archive.add("init", program, (Path(__file__).parent / "init.sh").read_bytes())
     target.write_bytes(gzip.compress(archive.finish(), 1))
@@ -84,7 +84,6 @@ class Machine:
     """Runs until it is closed; `sh` runs a line of shell in it, as root."""
 
     def __init__(self, kernel: Path, initramfs: Path, directory: Path):
-        self.modules = {path.stem: path for path in modules_of(directory)}
         self.console = directory / "console"
         address = directory / "shell"
         listener = socket.socket(socket.AF_UNIX)
@@ -115,10 +114,6 @@ class Machine:
         except TimeoutError:
             line = b"nothing"
         assert line == b"ready\n", f"the machine said {line}: {self.last_words()}"
-
-    def module(self, name: str) -> Path:
-        """Its file, as the machine sees this one's."""
-        return self.modules[name]
 
     def last_words(self) -> str:
         return self.console.read_text(errors="replace")[-2000:]
