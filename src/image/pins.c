@@ -56,6 +56,7 @@ int image_store_pin(struct image_store *store, const char *container, const char
 int image_store_unpin(struct image_store *store, const char *container, struct error *err)
 {
 	_cleanup_close_ int lock = -1, pins = -1;
+	char temporary[NAME_MAX + 1];
 	int r = check_container(container, err);
 
 	if (r < 0)
@@ -66,6 +67,9 @@ int image_store_unpin(struct image_store *store, const char *container, struct e
 	pins = openat(store->fd, "pins", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pins < 0 || (unlinkat(pins, container, 0) < 0 && errno != ENOENT))
 		return error_sys(err, errno, "remove %s/pins/%s", store->path, container);
+	/* Of a pin that was killed; nobody else would take this name again. */
+	(void)snprintf(temporary, sizeof(temporary), ".%s.new", container);
+	(void)unlinkat(pins, temporary, 0);
 	return 0;
 }
 

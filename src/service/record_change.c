@@ -182,6 +182,8 @@ int record_make(const struct service *service, const char *name, struct containe
 		(void)remove_tree(service->root_fd, path);
 		return r;
 	}
+	names_lock = close_fd(names_lock);
+	record_sweep(service);
 	*ret = record;
 	record = RECORD_INIT;
 	return 0;
@@ -299,7 +301,10 @@ int record_remove(const struct service *service, struct record *record, bool vol
 	give_name_back(service, record->name, record->id);
 	names_lock = close_fd(names_lock);
 	r = finish_removal(service, record, to, volumes, err);
-	return r < 0 ? error_wrap(err, r, "remove container " RECORD_SHORT, record->id) : 0;
+	if (r < 0)
+		return error_wrap(err, r, "remove container " RECORD_SHORT, record->id);
+	record_sweep(service);
+	return 0;
 }
 
 static const char *after(const char *text, const char *prefix)

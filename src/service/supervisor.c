@@ -148,7 +148,8 @@ int supervisor_connect(const struct service *service, const struct record *recor
 	(void)snprintf(path, sizeof(path), RECORD_CONTAINERS "/%s/" ATTACH_SOCKET, record->id);
 	sock = unix_connect(service->run_fd, path, SOCK_SEQPACKET);
 	r = sock < 0 ? sock : attach_send(sock, ATTACH_ATTACH, request, sizeof(*request), 0);
-	if (r < 0)
+	/* Closed already: it has said why. */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return error_sys(err, -r, "connect to the supervisor of container " RECORD_SHORT,
 				 record->id);
 	return TAKE_FD(sock);

@@ -10,7 +10,7 @@ Marks:
     host_view   looks at the container's processes or files on the host: process only
 
 A session has a root and a run root of its own, and lives in mount and network namespaces of its own:
-the machine's networks are never touched. It is the subreaper of the supervisors it starts.
+the machine's networks are never touched.
 """
 
 import os
@@ -29,6 +29,7 @@ import leftovers  # noqa: E402
 from service import Service  # noqa: E402
 
 PREFIX = "hcssvc-"
+CLONE_NEWNET = 0x40000000
 APPLETS = ("sh ls cat echo true false sleep yes head tail seq dd kill id ps stty tr wc printf env tty "
            "hostname date mkdir rm ln stat od touch sync test ip nc ping sort md5sum chmod chown su").split()
 
@@ -105,7 +106,9 @@ def session_dir():
         pytest.exit("the tests of hcs need root", 2)
     hcs = program()
     leftovers.isolate_session()
-    os.unshare(os.CLONE_NEWNET) if hasattr(os, "unshare") else leftovers.LIBC.unshare(0x40000000)
+    # Not a subreaper: one that does not reap keeps a container's pid namespace from ending.
+    leftovers.LIBC.prctl(leftovers.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    leftovers.LIBC.unshare(CLONE_NEWNET)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     sweep(hcs)
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"

@@ -1,10 +1,13 @@
 """hcs as a person calls it, and what it has on disk and on the machine."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -73,6 +76,7 @@ class Service:
         argv = self.argv(command, *args)
         pid, master = pty.fork()
         if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             os.execv(argv[0], argv)
         return pid, master
 

@@ -120,7 +120,7 @@ def test_terminal_has_the_size_from_the_start_and_follows_it(service):
     pid, master = service.terminal("run", "-it", "--name", "sized", "nano", "sh", "-c",
                                    "stty size; trap 'stty size' WINCH; while :; do sleep 0.1; done")
     screen = Screen(master)
-    screen.expect(r"\d+ \d+")
+    screen.expect("24 80")
     screen.resize(33, 77)
     screen.expect("33 77")
     service("kill", "sized")
@@ -130,8 +130,8 @@ def test_terminal_has_the_size_from_the_start_and_follows_it(service):
 
 def test_output_of_a_terminal_is_complete(service):
     for _ in range(10):
-        result = service("run", "-t", "--rm", "nano", "sh", "-c", "echo first; echo last")
-        assert result.stdout == "first\r\nlast\r\n"
+        result = service("run", "-t", "--rm", "nano", "sh", "-c", "echo first; echo last", text=False)
+        assert result.stdout == b"first\r\nlast\r\n"
 
 
 def test_detach_and_attach_again(service):
