@@ -19,6 +19,11 @@ _hcs_commands() {
 	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p'
 }
 
+# The second words of commands that have two ("network ls").
+_hcs_words() {
+	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE "/^Commands:/,/^\$/s/^  $1 ([a-z]+) .*/\1/p"
+}
+
 # Where the command line says that things are.
 _hcs_here() {
 	"${COMP_WORDS[0]}" ${_hcs_root:+--root "$_hcs_root"} ${_hcs_runroot:+--runroot "$_hcs_runroot"} \
@@ -31,6 +36,21 @@ _hcs_containers() {
 
 _hcs_images() {
 	_hcs_here images --format '{{.Repository}}:{{.Tag}}' | grep -v '<none>'
+}
+
+_hcs_volumes() {
+	_hcs_here volume ls -q
+}
+
+_hcs_networks() {
+	_hcs_here network ls -q
+}
+
+# What --filter of a command takes, by its help.
+_hcs_filters() {
+	# shellcheck disable=SC2086 # two words
+	"${COMP_WORDS[0]}" $1 --help 2>/dev/null | tr '\n' ' ' | tr -s ' ' |
+		sed -nE 's/.*only those that fit: ([a-z, ]+[a-z]).*/\1/p' | tr -d ,
 }
 
 _hcs_reply() {
@@ -64,7 +84,7 @@ _hcs_value() {
 	*:--pull)
 		_hcs_reply "missing always never" ;;
 	*:--network | *:--net)
-		_hcs_reply "bridge none host $(_hcs_containers | sed 's/^/container:/')" ;;
+		_hcs_reply "$(_hcs_networks) $(_hcs_containers | sed 's/^/container:/')" ;;
 	*:--pid)
 		_hcs_reply "host $(_hcs_containers | sed 's/^/container:/')" ;;
 	*:--ipc)
@@ -73,6 +93,12 @@ _hcs_value() {
 		_hcs_reply "host" ;;
 	*:--cgroupns)
 		_hcs_reply "private host" ;;
+	*:--filter | *:-f)
+		_hcs_reply "$(_hcs_filters "$2" | sed -E 's/--.*//; s/([a-z]+)/\1=/g')" ;;
+	*:--type)
+		_hcs_reply "container image network volume" ;;
+	*:--format)
+		_hcs_reply "json table" ;;
 	*:--restart)
 		_hcs_reply "no on-failure always unless-stopped" ;;
 	*:--log-driver)
@@ -107,6 +133,14 @@ _hcs_positional() {
 		_hcs_reply "$(_hcs_images)" ;;
 	import)
 		_hcs_files -f ;;
+	inspect)
+		_hcs_reply "$(_hcs_containers) $(_hcs_images) $(_hcs_networks) $(_hcs_volumes)" ;;
+	"network inspect")
+		_hcs_reply "$(_hcs_networks)" ;;
+	"volume inspect" | "volume rm")
+		_hcs_reply "$(_hcs_volumes)" ;;
+	"network ls" | volume\ * | *\ prune | "system df")
+		;;
 	pull | login | logout | load | images | ps | info | version)
 		;; # a name that is not here, or none
 	*)
@@ -139,7 +173,13 @@ _hcs() {
 			[[ $valued == *" $word "* ]] && takes=$word
 		elif [[ -z $command ]]; then
 			command=$word
-			valued=" $(_hcs_value_options "$command" | tr '\n' ' ') "
+			[[ -n $(_hcs_words "$command") ]] && command+=" "
+			# shellcheck disable=SC2086 # two words
+			valued=" $(_hcs_value_options $command | tr '\n' ' ') "
+		elif [[ $command == *" " ]]; then
+			command+=$word
+			# shellcheck disable=SC2086 # two words
+			valued=" $(_hcs_value_options $command | tr '\n' ' ') "
 		else
 			((n++))
 		fi
@@ -150,9 +190,12 @@ _hcs() {
 	elif [[ $command =~ ^(run|create|exec)$ && n -ge 1 ]]; then
 		_hcs_files -f # another program's arguments
 	elif [[ $cur == -* ]]; then
-		_hcs_reply "$(_hcs_options ${command:+"$command"})"
+		# shellcheck disable=SC2086 # two words, or none
+		_hcs_reply "$(_hcs_options $command)"
 	elif [[ -z $command ]]; then
 		_hcs_reply "$(_hcs_commands)"
+	elif [[ $command == *" " ]]; then
+		_hcs_reply "$(_hcs_words "${command% }")"
 	else
 		_hcs_positional "$command" $((n + 1))
 	fi

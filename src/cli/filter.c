@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/filter.h"
 
+#include <fnmatch.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,4 +174,9 @@ int filter_bool(const struct filter *filter, const char *key, int *ret, struct e
 	}
 	return error_set(err, EINVAL, "invalid filter '%s=%s': true or false is expected", key,
 			 json_printable(value, printable));
+}
+
+bool filter_glob(const char *pattern, const char *text)
+{
+	return fnmatch(pattern, text, FNM_PATHNAME) == 0;
 }

@@ -35,3 +35,5 @@ bool filter_labels(const struct filter *filter, const struct key_values *labels)
 int filter_bool(const struct filter *filter, const char *key, int *ret, struct error *err);
 /* The key's first value, NULL: none. */
 const char *filter_value(const struct filter *filter, const char *key);
+/* Shell patterns (*, ?, [a-z]; no star stands for a slash), as docker's reference=. */
+bool filter_glob(const char *pattern, const char *text);

@@ -294,12 +294,40 @@ static int read_registries(const struct json_at *at, struct compute_settings *se
 	return read_members(at, known, ARRAY_SIZE(known), settings, err);
 }
 
+/* "10.90.0.0/16"; the network looks closer. */
+static int read_subnet(const struct json_at *at, struct compute_settings *settings,
+		       struct error *err)
+{
+	const char *text = NULL, *slash;
+	int r = get_text(at, &text, err);
+
+	if (r < 0)
+		return r;
+	slash = strchr(text, '/');
+	if (!slash || slash == text || !slash[1] || text[strspn(text, "0123456789./")])
+		return wrong_word(at, "a subnet like 10.90.0.0/16", text, err);
+	free(settings->network.subnet);
+	settings->network.subnet = strdup(text);
+	return settings->network.subnet ? 0 : error_oom(err);
+}
+
+static int read_network(const struct json_at *at, struct compute_settings *settings,
+			struct error *err)
+{
+	static const struct setting known[] = {
+		{ "subnet", read_subnet },
+	};
+
+	return read_members(at, known, ARRAY_SIZE(known), settings, err);
+}
+
 static int parse(const char *text, size_t len, struct compute_settings *settings, struct error *err)
 {
 	static const struct setting known[] = {
 		{ "isolation", read_isolation },
 		{ "hyperv", read_hyperv },
 		{ "registries", read_registries },
+		{ "network", read_network },
 	};
 	_cleanup_json_doc_ struct json_doc doc = { 0 };
 	struct json_at root;
@@ -350,4 +378,5 @@ void compute_settings_done(struct compute_settings *settings)
 	free(TAKE_PTR(settings->hyperv.initrd));
 	free_list(TAKE_PTR(settings->registries.mirrors));
 	free_list(TAKE_PTR(settings->registries.insecure));
+	free(TAKE_PTR(settings->network.subnet));
 }

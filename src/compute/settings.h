@@ -36,6 +36,10 @@ struct compute_settings {
 		char **insecure;        /* "host[:port]" */
 		unsigned stall_seconds; /* 0: not said */
 	} registries;
+	/* Of the default network of containers made from images. */
+	struct {
+		char *subnet; /* owned, "10.90.0.0/16"; NULL: any that is free */
+	} network;
 };
 
 /* Reads the file: HCS_CONFIG in the environment (an absolute path; not for set-id programs), else the

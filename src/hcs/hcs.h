@@ -7,10 +7,15 @@
 
 extern const struct cli_command command_attach, command_commit, command_compute_kill,
 	command_compute_list, command_compute_pause, command_compute_resume, command_compute_stop,
-	command_cp, command_info, command_stats, command_top, command_version, command_create,
-	command_diff, command_enter, command_export, command_exec, command_kill, command_logs,
-	command_pause, command_port, command_rename, command_restart, command_rm, command_run,
-	command_set, command_start, command_stop, command_unpause, command_update, command_wait;
+	command_container_prune, command_cp, command_create, command_diff, command_enter,
+	command_exec, command_export, command_history, command_image_prune, command_images,
+	command_info, command_inspect, command_kill, command_logs, command_network_inspect,
+	command_network_ls, command_pause, command_port, command_ps, command_rename,
+	command_restart, command_rm, command_rmi, command_run, command_set, command_start,
+	command_stats, command_stop, command_system_df, command_system_prune, command_tag,
+	command_top, command_unpause, command_update, command_version, command_volume_create,
+	command_volume_inspect, command_volume_ls, command_volume_prune, command_volume_rm,
+	command_wait;
 
 /* All of them, in the order that help shows; ends with NULL. */
 extern const struct cli_command *const all_commands[];

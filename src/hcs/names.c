@@ -22,11 +22,19 @@ static const struct {
 static const struct {
 	const char *group, *word, *command;
 } group_words[] = {
-	{ "container", "ls", "ps" },  { "container", "list", "ps" },
-	{ "container", "ps", "ps" },  { "container", "remove", "rm" },
-	{ "image", "ls", "images" },  { "image", "list", "images" },
-	{ "image", "rm", "rmi" },     { "image", "remove", "rmi" },
-	{ "system", "info", "info" }, { "system", "events", "events" },
+	{ "container", "ls", "ps" },
+	{ "container", "list", "ps" },
+	{ "container", "ps", "ps" },
+	{ "container", "remove", "rm" },
+	{ "image", "ls", "images" },
+	{ "image", "list", "images" },
+	{ "image", "rm", "rmi" },
+	{ "image", "remove", "rmi" },
+	{ "network", "list", "network ls" },
+	{ "volume", "list", "volume ls" },
+	{ "volume", "remove", "volume rm" },
+	{ "system", "info", "info" },
+	{ "system", "events", "events" },
 };
 
 static const struct {
@@ -36,7 +44,9 @@ static const struct {
 	  "attach commit cp create diff enter exec export inspect kill logs pause port rename "
 	  "restart rm run set start stats stop top unpause update wait" },
 	{ "image", "history import inspect load pull push save tag" },
-	{ "system", "" },
+	{ "network", "inspect ls" },
+	{ "system", "df prune" },
+	{ "volume", "create inspect ls prune rm" },
 };
 
 static const struct {
@@ -112,6 +122,12 @@ static int unknown(const char *name, const char *word, struct error *err)
 		    (is_group && word && strcmp(not_here[i].name, word) == 0))
 			return error_set(err, ENOTSUP, "'%s' is not a command of hcs: %s",
 					 not_here[i].name, not_here[i].why);
+	if (word && strcmp(name, "network") == 0)
+		return error_set(
+			err, ENOTSUP,
+			"'network %s' is not a command of hcs: networks are CNI's configuration "
+			"files in /etc/cni/net.d",
+			word);
 	if (is_group && word)
 		return error_set(err, EINVAL, "'%s %s' is not a command (see 'hcs --help')", name,
 				 word);

@@ -18,7 +18,6 @@
 #include "network/state.h"
 
 #define PLUGINS "/usr/lib/cni:/opt/cni/bin"
-#define CONFIG "/etc/cni/net.d"
 #define ID_MAX 64
 
 static const char *plugins_of(const struct network_paths *paths)
@@ -238,7 +237,7 @@ static void attaching_done(struct attaching *a)
 static int load_config(struct attaching *a, size_t i, struct error *err)
 {
 	const char *name = a->request->networks[i];
-	const char *directory = a->paths->config ? a->paths->config : CONFIG;
+	const char *directory = a->paths->config ? a->paths->config : CNI_CONFIG_DIRECTORY;
 	int r;
 
 	if (strcmp(name, "host") == 0 || strcmp(name, "none") == 0)

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#define CNI_CONFIG_DIRECTORY "/etc/cni/net.d"
+
 struct cni_config {
 	char *file; /* owned; NULL: built in */
 	json_t *list; /* owned: {"cniVersion", "name", "disableCheck", "plugins": [{"type"…}…]}, checked */

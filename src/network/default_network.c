@@ -12,7 +12,8 @@
 #include "network/state.h"
 
 #define DEFAULT_RUN_ROOT "/run/hcs"
-#define SUBNET_FIRST 88 /* 10.88.0.0/16, and on from there */
+/* 10.90.0.0/16, and on from there: below are those that other tools begin with. */
+#define SUBNET_FIRST 90
 #define SUBNET_STATE "bridge.json"
 #define PREFIX_MIN                                                                                 \
 	8 /* of a configured subnet: what host-local can walk, and room for a container */
@@ -60,8 +61,34 @@ static int store_subnet(int cni_fd, const char *subnet, struct error *err)
 	return r;
 }
 
-/* The first /16 of 10.88.0.0 to 10.255.0.0, then of 10.0.0.0 on, that meets no route. */
-static int choose_subnet(const char *bridge, char **ret, struct error *err)
+/* The subnets of the administrator's networks, whose bridges need not be there yet. */
+static int add_configured(const char *directory, struct route_subnet **subnets, size_t *len,
+			  struct error *err)
+{
+	struct cni_config *configs;
+	struct route_subnet *more;
+	size_t n;
+	int r = cni_config_list(directory, &configs, &n, err);
+
+	if (r < 0)
+		return r;
+	more = realloc(*subnets, (*len + n + 1) * sizeof(*more));
+	if (more)
+		*subnets = more;
+	for (size_t i = 0; i < n; i++) {
+		const char *gateway, *subnet = cni_config_subnet(&configs[i], &gateway);
+
+		if (more && subnet && route_subnet_parse(subnet, &more[*len]) == 0)
+			++*len;
+		cni_config_done(&configs[i]);
+	}
+	free(configs);
+	return more ? 0 : error_oom(err);
+}
+
+/* The first /16 of 10.90.0.0 to 10.255.0.0, then of 10.0.0.0 on, that meets no route and no network. */
+static int choose_subnet(const struct network_paths *paths, const char *bridge, char **ret,
+			 struct error *err)
 {
 	_cleanup_free_ struct route_subnet *routes = NULL;
 	size_t len = 0;
@@ -69,6 +96,10 @@ static int choose_subnet(const char *bridge, char **ret, struct error *err)
 
 	if (r < 0)
 		return error_sys(err, -r, "read the host's routes");
+	r = add_configured(paths->config ? paths->config : CNI_CONFIG_DIRECTORY, &routes, &len,
+			   err);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < 256; i++) {
 		const unsigned second = (SUBNET_FIRST + i) % 256;
 		const struct route_subnet subnet = { .address = 10u << 24 | second << 16,
@@ -88,7 +119,7 @@ static int choose_subnet(const char *bridge, char **ret, struct error *err)
 	return error_set(
 		err, EADDRNOTAVAIL,
 		"no subnet for the default network: the host has routes to all of 10.0.0.0/8 "
-		"(name one in hcs.json: \"network\": {\"subnet\": …})");
+		"(name one in config.json: \"network\": {\"subnet\": …})");
 }
 
 static int chosen_subnet(const struct network_paths *paths, int cni_fd, const char *bridge,
@@ -104,7 +135,7 @@ static int chosen_subnet(const struct network_paths *paths, int cni_fd, const ch
 		r = default_network_subnet(cni_fd, ret, err);
 	if (r < 0 || *ret)
 		return r;
-	r = choose_subnet(bridge, ret, err);
+	r = choose_subnet(paths, bridge, ret, err);
 	return r < 0 ? r : store_subnet(cni_fd, *ret, err);
 }
 
@@ -120,7 +151,7 @@ static int given_subnet(int cni_fd, const char *subnet, char **ret, struct error
 	if (route_subnet_parse(subnet, &parsed) < 0 || parsed.prefix < PREFIX_MIN ||
 	    parsed.prefix > PREFIX_MAX)
 		return error_set(err, EINVAL,
-				 "subnet %s of the default network: must be like 10.88.0.0/16, "
+				 "subnet %s of the default network: must be like 10.90.0.0/16, "
 				 "with a prefix "
 				 "of %d to %d",
 				 json_printable(subnet, printable), PREFIX_MIN, PREFIX_MAX);

@@ -7,8 +7,6 @@
 #include "network/network.h"
 #include "network/state.h"
 
-#define CONFIG "/etc/cni/net.d"
-
 void network_info_done(struct network_info *info)
 {
 	free(info->name);
@@ -75,8 +73,8 @@ int network_list(const struct network_paths *paths, struct network_info **ret, s
 	struct cni_config *configs = NULL;
 	struct network_info *infos;
 	size_t configs_len = 0, len = 0;
-	int r = cni_config_list(paths->config ? paths->config : CONFIG, &configs, &configs_len,
-				err);
+	int r = cni_config_list(paths->config ? paths->config : CNI_CONFIG_DIRECTORY, &configs,
+				&configs_len, err);
 
 	if (r < 0)
 		return r;

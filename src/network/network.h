@@ -43,8 +43,8 @@ struct network_request {
 	size_t ports_len;
 	const char *const *aliases;
 	size_t aliases_len;
-	/* What the default network's bridge has: from the configuration file; NULL: "10.88.0.0/16"-like
-	 * default that does not collide with the host's routes. */
+	/* What the default network's bridge has: from the configuration file; NULL: one like
+	 * 10.90.0.0/16 that collides with none of the host's. */
 	const char *subnet;
 };
 

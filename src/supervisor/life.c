@@ -33,6 +33,7 @@ static int attach_network(struct supervisor *s, struct error *err)
 		.ports_len = config->ports_len,
 		.aliases = (const char *const *)config->network_aliases.items,
 		.aliases_len = config->network_aliases.len,
+		.subnet = s->service.settings.network.subnet,
 	};
 
 	if (!has_network(config))

@@ -80,7 +80,7 @@ def test_container(host, runhcs, isolation):
 
     addresses = inside("ip", "addr", "show", "eth0")
     assert f"inet {endpoint['address']}/16" in addresses and endpoint["mac"] in addresses
-    assert "default via 10.88.0.1 dev eth0" in inside("ip", "route")
+    assert "default via 10.90.0.1 dev eth0" in inside("ip", "route")
     assert inside("cat", "/etc/hosts") == f"{endpoint['address']}\tbox\n"
     assert inside("cat", "/etc/resolv.conf") == "nameserver 9.9.9.9\n"
     host.serve(host.world_path, "tcp", 7000)

@@ -21,13 +21,13 @@ def test_default_network(host):
     one, two = host.attach("one", "-n", "bridge"), host.attach("two", "-n", "bridge")
     endpoint = one["endpoints"][0]
     assert endpoint["network"] == "bridge" and endpoint["interface"] == "eth0"
-    assert endpoint["gateway"] == "10.88.0.1" and endpoint["prefix"] == 16
+    assert endpoint["gateway"] == "10.90.0.1" and endpoint["prefix"] == 16
     links = json.loads(host.sh("ip -j addr", one["netns"]))
     assert [link["ifname"] for link in links] == ["lo", "eth0"]
     assert "UP" in links[0]["flags"]
     assert links[1]["address"] == endpoint["mac"]
     assert endpoint["address"] in [a["local"] for a in links[1]["addr_info"]]
-    assert host.sh("ip route get 192.0.2.2", one["netns"]).startswith("192.0.2.2 via 10.88.0.1")
+    assert host.sh("ip route get 192.0.2.2", one["netns"]).startswith("192.0.2.2 via 10.90.0.1")
     host.serve(two["netns"], "tcp", 7000)
     assert host.ask(one["netns"], "tcp", two["endpoints"][0]["address"], 7000) == endpoint["address"]
     host.tool("check", "one")
@@ -98,10 +98,10 @@ def test_taken_ports(host):
 
 
 def test_asked_for_addresses(host):
-    one = host.attach("one", "-n", "bridge", "-m", "02:42:ac:11:00:99", "-i", "10.88.3.4")["endpoints"][0]
-    assert (one["mac"], one["address"]) == ("02:42:ac:11:00:99", "10.88.3.4")
-    words = host.refused("attach", "two", "-n", "bridge", "-i", "10.88.3.4")
-    assert words.startswith('network bridge: CNI plugin "bridge" failed (ADD): ') and "10.88.3.4" in words
+    one = host.attach("one", "-n", "bridge", "-m", "02:42:ac:11:00:99", "-i", "10.90.3.4")["endpoints"][0]
+    assert (one["mac"], one["address"]) == ("02:42:ac:11:00:99", "10.90.3.4")
+    words = host.refused("attach", "two", "-n", "bridge", "-i", "10.90.3.4")
+    assert words.startswith('network bridge: CNI plugin "bridge" failed (ADD): ') and "10.90.3.4" in words
     assert "10.99.0.1" in host.refused("attach", "two", "-n", "bridge", "-i", "10.99.0.1")
     host.tool("detach", "one")
     assert host.leftovers() == []
@@ -140,12 +140,13 @@ def test_ids_are_checked(host):
         assert "no id" in host.refused("attach", name)
 
 
-def test_subnet_avoids_routes(host):
-    host.sh("ip route add 10.88.7.0/24 dev world && ip route add 10.88.0.0/14 via 192.0.2.2")
-    assert host.attach("one", "-n", "bridge")["endpoints"][0]["address"].startswith("10.92.0.")
+def test_subnet_avoids_routes_and_networks(host):
+    host.sh("ip route add 10.90.7.0/24 dev world && ip route add 10.90.0.0/15 via 192.0.2.2")
+    host.write_config("other.conflist", bridge_config("other", "10.92.8.0/24", "other0"))  # not there yet
+    assert host.attach("one", "-n", "bridge")["endpoints"][0]["address"].startswith("10.93.0.")
     # Chosen once: a route that comes later changes nothing.
-    host.sh("ip route add 10.92.7.0/24 dev world")
-    assert host.attach("two", "-n", "bridge")["endpoints"][0]["address"].startswith("10.92.0.")
+    host.sh("ip route add 10.93.7.0/24 dev world")
+    assert host.attach("two", "-n", "bridge")["endpoints"][0]["address"].startswith("10.93.0.")
 
 
 def test_configured_subnet(host):
@@ -380,7 +381,7 @@ def test_files(host):
     host.tool("files", out, "one", "-n", "bridge", "-h", "db:10.0.0.9", "-h", "six=[::9]", "-h",
               "up:host-gateway", "-d", "9.9.9.9", "-S", "a.test", "-S", "b.test", "-o", "ndots:2")
     assert (out / "hosts").read_text() == (
-        FILES_HOSTS + "10.0.0.9\tdb\n::9\tsix\n10.88.0.1\tup\n10.88.0.2\tbox.example.org box\n")
+        FILES_HOSTS + "10.0.0.9\tdb\n::9\tsix\n10.90.0.1\tup\n10.90.0.2\tbox.example.org box\n")
     assert (out / "resolv.conf").read_text() == "search a.test b.test\nnameserver 9.9.9.9\noptions ndots:2\n"
     assert (out / "hostname").read_text() == "box\n"
     assert all((out / name).stat().st_mode & 0o777 == 0o644 for name in ("hosts", "resolv.conf", "hostname"))

@@ -38,6 +38,7 @@ static void every_key_is_taken(void **state)
 		settings_of("{\"isolation\": \"hyperv\", \"hyperv\": {\"kernel\": \"/k\","
 			    " \"initrd\": \"/i\", \"memory\": \"1G\", \"cpus\": 3,"
 			    " \"bootTimeout\": 7, \"requestTimeout\": 9, \"accelerator\": \"tcg\"},"
+			    " \"network\": {\"subnet\": \"10.1.0.0/16\"},"
 			    " \"registries\": {\"mirrors\": [\"https://m/x\", \"http://n:1\"],"
 			    " \"insecure\": [\"h:5000\"], \"stallTimeout\": 9}}");
 
@@ -56,6 +57,7 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(s.registries.insecure[0], "h:5000");
 	assert_null(s.registries.insecure[1]);
 	assert_int_equal(s.registries.stall_seconds, 9);
+	assert_string_equal(s.network.subnet, "10.1.0.0/16");
 }
 
 static void what_is_not_said_has_the_default(void **state)
@@ -141,6 +143,9 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"hyperv\": {\"requestTimeout\": 3601}}", "hyperv.requestTimeout" },
 		{ "{\"hyperv\": {\"accelerator\": \"hvf\"}}", "hyperv.accelerator" },
 		{ "{\"registries\": {\"mirror\": []}}", "registries.mirror" },
+		{ "{\"network\": {\"subnet\": \"10.1.0.0\"}}", "network.subnet" },
+		{ "{\"network\": {\"subnet\": 10}}", "network.subnet" },
+		{ "{\"network\": {\"bridge\": \"x\"}}", "network.bridge" },
 		{ "{\"registries\": {\"mirrors\": [\"mirror.example\"]}}",
 		  "registries.mirrors[0]" },
 		{ "{\"registries\": {\"mirrors\": [\"https://a\", \"https://u@b\"]}}",

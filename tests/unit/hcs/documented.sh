@@ -32,7 +32,8 @@ check_options() {
 	done
 }
 
-commands=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p')
+commands=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p' | sort -u)
+two_words=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+ [a-z]+)  .*/\1/p')
 [[ $(wc -w <<<"$commands") -ge 18 ]] || complain "help shows too few commands: $commands"
 check_options
 for command in $commands; do
@@ -42,4 +43,11 @@ for command in $commands; do
 	"$hcs" "$command" --help >/dev/null 2>&1 || continue
 	check_options "$command"
 done
+while read -r group word; do
+	[[ -n $group ]] || continue
+	[[ $(completed "$group" "${word:0:1}") == *" $word "* ]] ||
+		complain "$group $word is not completed"
+	grep -qE "^## .*hcs $group $word( |,|$)" "$manual" || complain "$group $word is not in the manual"
+	check_options "$group" "$word"
+done <<<"$two_words"
 exit $failed

@@ -1,0 +1,55 @@
+"""Networks of containers as people use them: names, ports, addresses; the same in both isolations."""
+
+import json
+import subprocess
+
+from service import wait_until
+
+SERVE = ("sh", "-c", "while :; do echo hello | nc -l -p 80; done")
+
+
+def ask(address: str, port: int) -> str:
+    done = subprocess.run(["busybox", "nc", "-w", "5", address, str(port)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=20, check=False)
+    return done.stdout
+
+
+def test_published_port(service):
+    service.started("web", *SERVE, flags=("--network", "bridge", "-p", "8080:80", "--add-host", "db:10.0.0.9",
+                                          "--dns", "9.9.9.9", "--hostname", "webbox"))
+    (document,) = json.loads(service("inspect", "web").stdout)
+    settings = document["NetworkSettings"]
+    address = settings["Networks"]["bridge"]["IPAddress"]
+    assert address.startswith("10.90.") and settings["IPAddress"] == address
+    assert settings["Ports"]["80/tcp"] == [{"HostIp": "0.0.0.0", "HostPort": "8080"}]
+    wait_until(lambda: ask("127.0.0.1", 8080) == "hello\n", "the published port answers")
+    wait_until(lambda: ask(address, 80) == "hello\n", "its address answers")
+    assert service("ps", "--format", "{{.Ports}}").stdout == "0.0.0.0:8080->80/tcp\n"
+    assert service("port", "web").stdout == "80/tcp -> 0.0.0.0:8080\n"
+    assert service("ps", "-q", "--filter", "publish=8080").stdout
+    assert not service("ps", "-q", "--filter", "publish=8081").stdout
+    assert f"inet {address}/16" in service("exec", "web", "ip", "addr", "show", "eth0").stdout
+    hosts = service("exec", "web", "cat", "/etc/hosts").stdout
+    assert "10.0.0.9\tdb\n" in hosts and f"{address}\twebbox\n" in hosts
+    assert "nameserver 9.9.9.9\n" in service("exec", "web", "cat", "/etc/resolv.conf").stdout
+    (network,) = json.loads(service("network", "inspect", "bridge").stdout)
+    (on_it,) = network["Containers"].values()
+    assert (on_it["Name"], on_it["IPv4Address"]) == ("web", f"{address}/16")
+    assert "is taken by container" in service("run", "--rm", "--network", "bridge", "-p", "8080:80", "nano", "true",
+                                              check=False).stderr
+    service("stop", "-t", "0", "web")
+    assert json.loads(service("inspect", "web").stdout)[0]["NetworkSettings"]["Ports"] == {}
+    service("start", "web")
+    wait_until(lambda: ask("127.0.0.1", 8080) == "hello\n", "it answers again")
+
+
+def test_two_containers(service):
+    service.started("web", *SERVE, flags=("--network", "bridge"))
+    address = service("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "web").stdout.strip()
+    wait_until(lambda: service("run", "--rm", "--network", "bridge", "nano", "nc", "-w", "5", address, "80",
+                               check=False).stdout == "hello\n", "one container reaches the other")
+
+
+def test_without_a_network(service):
+    out = service("run", "--rm", "--network", "none", "nano", "ip", "addr").stdout
+    assert "127.0.0.1" in out and "eth0" not in out
