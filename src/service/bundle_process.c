@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Section process: program, user, variables, capabilities, limits. */
+#include <limits.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/json_tree.h"
 #include "container/caps.h"
@@ -56,6 +58,17 @@ static uint64_t mask_of(const struct strv *list)
 	return mask;
 }
 
+/* All that there are: on the host, all that can be passed on from here. */
+static uint64_t all_caps(const struct bundle *bundle)
+{
+	uint64_t caps = CAPS_ALL;
+
+	for (unsigned i = 0; !bundle->hyperv && i < CAPS_KNOWN; i++)
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 1)
+			caps &= ~CAP(i);
+	return caps;
+}
+
 /* docker's order: what is dropped, or all, then what is added; "ALL" on both sides means all but. */
 int bundle_capabilities(struct bundle *bundle, struct error *err)
 {
@@ -63,9 +76,9 @@ int bundle_capabilities(struct bundle *bundle, struct error *err)
 
 	(void)err;
 	if (c->privileged)
-		bundle->caps = CAPS_ALL;
+		bundle->caps = all_caps(bundle);
 	else if (has_all(&c->cap_add))
-		bundle->caps = CAPS_ALL & ~mask_of(&c->cap_drop);
+		bundle->caps = all_caps(bundle) & ~mask_of(&c->cap_drop);
 	else if (has_all(&c->cap_drop))
 		bundle->caps = mask_of(&c->cap_add);
 	else
@@ -145,20 +158,23 @@ static int put_env(struct bundle *bundle, const char *home, struct error *err)
 {
 	const struct container_config *c = bundle->config;
 	const char *hostname = json_string_value(json_object_get(bundle->spec, "hostname"));
+	char host[HOST_NAME_MAX + 1] = "";
 	const struct {
 		const char *name, *value;
 	} added[] = {
-		{ "HOSTNAME", hostname },
+		{ "HOSTNAME", hostname ? hostname : host },
 		{ "TERM", c->tty ? "xterm" : NULL },
 		{ "HOME", home },
 	};
 	json_t *env = bundle_strings(c->env.items, c->env.len);
 	int r = bundle_put(bundle->process, "env", env, err);
 
+	if (!hostname && !bundle->hyperv)
+		(void)gethostname(host, sizeof(host) - 1);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(added); i++) {
 		char *text;
 
-		if (!added[i].value || has_variable(&c->env, added[i].name))
+		if (!added[i].value || !*added[i].value || has_variable(&c->env, added[i].name))
 			continue;
 		text = arena_printf(&bundle->arena, "%s=%s", added[i].name, added[i].value);
 		r = text ? bundle_append(env, json_string(text), err) : error_oom(err);
