@@ -96,7 +96,7 @@ def make_rootfs(path, target):
     """Makes the least root file system: `target` (see target.c) under its names."""
     for directory in ("bin", "dev", "proc", "sys"):
         os.makedirs(os.path.join(path, directory))
-    for name in ("true", "pause", "write"):
+    for name in ("true", "pause", "write", "read"):
         shutil.copy(target, os.path.join(path, "bin", name))
 
 

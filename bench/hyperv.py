@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 import cases
+import layers
 import stats
 
 TIMEOUT_S = 120  # of one command, on however slow a machine
@@ -95,7 +96,7 @@ CASES = [
     Case("hv-list", "hyperv: list with a running container",
          cases.in_running_container("list", "list"), share=1),
 ]
-KEYS = [c.key for c in CASES] + ["hv-stdout", "hv-memory", "hv-small"]
+KEYS = [c.key for c in CASES] + ["hv-stdout", "hv-memory", "hv-small", *layers.KEYS]
 
 
 def runtimes_of(runhcs):
@@ -249,6 +250,7 @@ def measure_all(wanted, add, bench, driver, runhcs, rounds):
         add(memory_result(bench, runtimes))
     if wanted("hv-small"):
         add(small_result(bench, driver, runtimes))
+    layers.measure_all(wanted, add, bench, runtimes[0], rounds)
 
 
 def environment(runhcs):

@@ -2,7 +2,7 @@
 /*
  * What the measured containers run, without a C library so that its own start costs nothing:
  * called as `true` it ends, called as `pause` it waits for a signal that never comes, called as
- * `write` it writes 200 MB to stdout.
+ * `write` it writes 200 MB to stdout, called as `read` it reads /file (200 MB), and says so before and after.
  */
 static long call3(long nr, long arg, long arg2, long arg3)
 {
@@ -32,9 +32,15 @@ static long call(long nr, long arg)
 }
 
 #if defined(__x86_64__)
-enum { SYS_WRITE = 1, SYS_WAIT = 34 /* pause */, SYS_EXIT_GROUP = 231 };
+enum { SYS_READ = 0, SYS_OPEN = 2, SYS_WRITE = 1, SYS_WAIT = 34 /* pause */, SYS_EXIT_GROUP = 231 };
 #else
-enum { SYS_WRITE = 64, SYS_WAIT = 73 /* ppoll of nothing, for ever */, SYS_EXIT_GROUP = 94 };
+enum {
+	SYS_READ = 63,
+	SYS_OPENAT = 56,
+	SYS_WRITE = 64,
+	SYS_WAIT = 73 /* ppoll of nothing, for ever */,
+	SYS_EXIT_GROUP = 94
+};
 #endif
 
 #define CHUNK 65536
@@ -56,6 +62,24 @@ static long write_stream(void)
 	return 0;
 }
 
+static long read_file(void)
+{
+	static char buf[CHUNK];
+	long done = 0, n, fd;
+
+#if defined(__x86_64__)
+	fd = call3(SYS_OPEN, (long)"/file", 0, 0);
+#else
+	fd = call3(SYS_OPENAT, -100 /* AT_FDCWD, which an absolute path does not need */,
+		   (long)"/file", 0);
+#endif
+	(void)call3(SYS_WRITE, 1, (long)"B", 1);
+	while ((n = call3(SYS_READ, fd, (long)buf, CHUNK)) > 0)
+		done += n;
+	(void)call3(SYS_WRITE, 1, (long)(done == STREAM ? "E" : "?"), 1);
+	return done == STREAM ? 0 : 1;
+}
+
 /* stack: argc, argv[0], ... as the kernel leaves it */
 __attribute__((noreturn, used)) void start(const long *stack)
 {
@@ -64,7 +88,7 @@ __attribute__((noreturn, used)) void start(const long *stack)
 	for (const char *p = name; *p; p++)
 		if (*p == '/')
 			base = p + 1;
-	long status = base[0] == 'w' ? write_stream() : 0;
+	long status = base[0] == 'w' ? write_stream() : base[0] == 'r' ? read_file() : 0;
 	while (base[0] == 'p')
 		(void)call(SYS_WAIT, 0);
 	for (;;)

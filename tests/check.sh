@@ -178,9 +178,9 @@ check_pytest_beside_others() { # part, seconds, runtime, arguments...
 part_hyperv() {
 	say "Hyperv isolation: the same suite, each container in a VM of its own; $workers at a time"
 	# Half an hour for all of it under emulation: without HCS_FULL what commands, streams, terminals
-	# and hooks do in a VM, and all that only VMs have.
+	# hooks and layers do in a VM, and all that only VMs have.
 	suite=tests/integration/hyperv
-	for name in lifecycle exec terminal stdio hooks kill output sigkill; do
+	for name in lifecycle exec terminal stdio hooks kill output sigkill layer_files layer_content; do
 		suite="$suite tests/integration/test_$name.py"
 	done
 	[ -z "${HCS_FULL:-}" ] || suite=tests/integration

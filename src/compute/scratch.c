@@ -64,17 +64,19 @@ static int copy_tree(int source, int mount, struct error *err)
 /* It is new and no guest has had it: the host's kernel may mount it. */
 static int populate(int fd, int source, struct error *err)
 {
-	_cleanup_close_ int mount = scratch_file_mount(fd, err), top = -1;
+	_cleanup_close_ int mount = scratch_file_mount(fd, err), root = -1;
 	int r;
 
 	if (mount < 0)
 		return mount;
-	r = copy_tree(source, mount, err);
-	if (r < 0)
-		return r;
-	/* A mount's own descriptor is O_PATH, which syncfs does not take. */
-	top = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return top < 0 || syncfs(top) < 0 ? error_sys(err, errno, "write it") : 0;
+	/* One that is more than a name, for syncfs(2). */
+	root = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_sys(err, errno, "open it");
+	r = copy_tree(source, root, err);
+	if (r == 0 && syncfs(root) < 0)
+		r = error_sys(err, errno, "write it");
+	return r;
 }
 
 static int fill(int fd, const struct making *making, struct error *err)

@@ -114,7 +114,7 @@ int request_create(struct request *request, json_t **ret_result, struct error *e
 
 	/* The host's, for hooks: they may know the container by it. */
 	create.hooks_bundle = json_string_value(json_object_get(request->root, "bundle"));
-	if (request->system) {
+	if (request->system && !json_is_false(json_object_get(request->root, "share"))) {
 		r = share_mount(err);
 		if (r < 0)
 			return r;

@@ -7,7 +7,8 @@
 #include "image/layer_erofs.h"
 #include "image/layout.h"
 
-/* From a layer's folder to the image beside it; *path (owned by the caller) is changed. */
+/* From a layer's folder to the image beside it; *path (owned by the caller) is changed. A layer that no image
+ * can be made of stays a folder, which a VM gets by virtio-fs: the same content, more slowly. */
 static int make_beside(char **path, struct error *err)
 {
 	_cleanup_close_ int dir = -1;
@@ -19,6 +20,10 @@ static int make_beside(char **path, struct error *err)
 	if (dir < 0)
 		return error_sys(err, errno, "layer %s", *path);
 	r = layer_erofs_make(dir, err);
+	if (r == -ENAMETOOLONG && !err->code) {
+		*slash = '/';
+		return 0;
+	}
 	if (r < 0)
 		return error_wrap(err, r, "%s/" LAYER_EROFS, *path);
 	if (asprintf(&made, "%s/" LAYER_EROFS, *path) < 0)

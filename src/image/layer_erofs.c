@@ -2,6 +2,7 @@
 #include "image/layer_erofs.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,8 +23,14 @@
 #define HOLES_MIN (1 << 20)
 #define DEPTH_MAX 4096
 
-/* Whether a file below dir (taken) has large holes. */
-static int has_holes(int dir_fd, unsigned depth, struct error *err)
+/* What mkfs.erofs has to be told, or cannot do. */
+struct survey {
+	bool holes;     /* a file with large ones */
+	bool long_name; /* of NAME_MAX bytes: mkfs.erofs (1.5) cuts it, and does not find the file */
+};
+
+/* Of everything below dir (taken). */
+static int look(int dir_fd, unsigned depth, struct survey *survey, struct error *err)
 {
 	_cleanup_closedir_ DIR *dir = fdopendir(dir_fd);
 	struct dirent *entry;
@@ -43,14 +50,15 @@ static int has_holes(int dir_fd, unsigned depth, struct error *err)
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return error_sys(err, errno, "read the unpacked layer");
-		if (S_ISREG(st.st_mode) && st.st_size - st.st_blocks * 512 >= HOLES_MIN)
-			return 1;
+		survey->long_name |= strlen(entry->d_name) >= NAME_MAX;
+		survey->holes |=
+			S_ISREG(st.st_mode) && st.st_size - st.st_blocks * 512 >= HOLES_MIN;
 		if (!S_ISDIR(st.st_mode))
 			continue;
 		r = openat(dirfd(dir), entry->d_name,
 			   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		r = r < 0 ? error_sys(err, errno, "read the unpacked layer")
-			  : has_holes(r, depth + 1, err);
+			  : look(r, depth + 1, survey, err);
 	}
 	return r;
 }
@@ -111,14 +119,18 @@ static int fill(int dir, int fd, struct error *err)
 	static const char never[BUILD_TIME_SIZE] = "";
 	_cleanup_close_ int folder =
 		openat(dir, LAYER_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct survey survey = { 0 };
 	int copy, r;
 
 	if (folder < 0)
 		return error_sys(err, errno, "open the unpacked layer");
 	copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = copy < 0 ? error_sys(err, errno, "open the unpacked layer") : has_holes(copy, 0, err);
-	if (r >= 0)
-		r = run_mkfs(folder, fd, r > 0, err);
+	r = copy < 0 ? error_sys(err, errno, "open the unpacked layer")
+		     : look(copy, 0, &survey, err);
+	if (r == 0 && survey.long_name)
+		return -ENAMETOOLONG;
+	if (r == 0)
+		r = run_mkfs(folder, fd, survey.holes, err);
 	if (r < 0)
 		return r;
 	if (pwrite(fd, never, sizeof(never), BUILD_TIME_OFFSET) != (ssize_t)sizeof(never) ||

@@ -94,6 +94,7 @@ int image_store_blob(struct image_store *store, const char *digest, size_t max, 
 int image_store_folders(struct image_store *store, const struct image *image, char ***ret,
 			size_t *ret_len, struct error *err);
 /* The layers as erofs images, topmost first; made here (mkfs.erofs) where they are missing. An empty
- * layer has one too. Two callers at once make each once. */
+ * layer has one too; of one with a name of 255 bytes, which mkfs.erofs cannot write, the folder is given
+ * instead. Two callers at once make each once. */
 int image_store_erofs(struct image_store *store, const struct image *image, char ***ret,
 		      size_t *ret_len, struct error *err);

@@ -26,7 +26,9 @@
  *          GUEST_LAYERS/id/N), "scratch" (serial of a
  *          disk with ext4, optional: mounted at
  *          GUEST_SCRATCH/id, and over it the overlay of
- *          the layers), "files_only" (bool): never started
+ *          the layers), "share" (false: the configuration
+ *          names nothing of the share), "files_only"
+ *          (bool): never started
  * start    "id"                                           {}: the program runs, or has ended
  * exec     "id", "process" (OCI process object),          {"pid"}: the program runs
  *          "cgroup" (optional), "ignore_paused" (bool)

@@ -36,6 +36,20 @@ def test_create_start_exit(guest):
     assert refused.value.code == errno.ENOENT
 
 
+@pytest.mark.parametrize("fields,says", [
+    ({"scratch": 1}, "scratch"), ({"scratch": ""}, "scratch"), ({"scratch": "x" * 21}, "1 to 20 characters"),
+    ({"scratch": "no-such-disk"}, "no-such-disk"), ({"scratch": "../../etc"}, "no disk"),
+    ({"layers": {"disk": "d", "sizes": [4096]}}, "scratch")])
+def test_disks_that_are_not_there(guest, fields, says):
+    c = guest.link.connect()
+    cid = guest.new_id()
+    with pytest.raises(Refused) as refused:
+        c.call("create", id=cid, config=guest.spec("true"), **fields)
+    assert says in refused.value.message
+    # nothing of it is in the way
+    c.call("create", id=cid, config=guest.spec("true"))
+
+
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM, signal.SIGRTMIN + 3])
 def test_exit_by_signal(guest, sig):
     c = guest.run("sleep", "1000")

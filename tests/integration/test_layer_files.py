@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 
 import pytest
@@ -284,3 +285,63 @@ def test_joining_a_vm(runtime, bundle, images, work):
     out = runtime.run(images.sh("cat /etc/all; echo new >/etc/new"), "--host", owner.id).out
     assert out == "top" and (work / "scratch/upper/etc/new").read_text() == "new\n"
     owner.delete(force=True)
+
+
+def test_scratch_of_an_upper_directory(runtime, images, work):
+    """A container goes on with a file where it had a directory."""
+    (work / "scratch").mkdir()
+    folders = images.spec["windows"]["layerFolders"]
+    folders[-1] = str(work / "scratch")
+    images.caps("CAP_CHOWN", "CAP_MKNOD", "CAP_FOWNER", "CAP_SETFCAP")
+    script = ("echo kept >/etc/new; ln /etc/new /etc/link; rm /etc/only-base; rm -r /home; mkdir /home; "
+              "mkdir -m 1731 /d; mkfifo /d/f; chown 3:4 /d/f; ln -s x /d/l; touch -d '2001-02-03 04:05:06' /d")
+    runtime.isolation, wanted = "process", runtime.isolation
+    runtime.run(images.sh(script))
+    runtime.isolation = wanted
+    upper = work / "scratch/upper"
+    os.setxattr(upper / "etc/new", "user.x", b"y" * 500)
+    os.setxattr(upper / "etc/new", "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
+    os.utime(upper / "etc/new", ns=(1, 1234567890123456789))
+    runtime("create-scratch", "--destpath", work / "file", "--sizeGB", 1, "--from", upper)
+    assert os.stat(work / "file").st_blocks * 512 < 8 << 20
+    assert subprocess.run(["e2fsck", "-fn", work / "file"], check=False, capture_output=True).returncode == 0
+    mounted = work / "mounted"
+    mounted.mkdir()
+    subprocess.run(["mount", "-o", "loop,ro", work / "file", mounted], check=True)
+    try:
+        assert described(mounted / "upper") == described(upper)
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+    until(lambda: loops(work / "file") == "")
+    folders[-1] = str(work / "file")
+    out = runtime.run(images.sh("cat /etc/new; test -e /etc/only-base || echo removed; ls /home | wc -l; "
+                                "stat -c '%a %u' /d /d/f"))
+    assert out.lines == ["kept", "removed", "0", "1731 0", "644 3"]
+    until(lambda: loops(work / "file") == "")
+
+
+def described(root) -> dict:
+    found = {}
+    for base, dirs, files in os.walk(root):
+        for path in [base, *(os.path.join(base, name) for name in dirs + files)]:
+            st = os.lstat(path)
+            # Overlay keeps one whiteout with many names, some of them in its work directory.
+            links = 0 if stat.S_ISDIR(st.st_mode) or stat.S_ISCHR(st.st_mode) else st.st_nlink
+            found[os.path.relpath(path, root)] = (
+                st.st_mode, st.st_uid, st.st_gid, st.st_rdev, st.st_mtime_ns, links,
+                {name: os.getxattr(path, name, follow_symlinks=False)
+                 for name in os.listxattr(path, follow_symlinks=False)})
+    return found
+
+
+@pytest.mark.once("no container takes part")
+def test_scratch_of_what_does_not_fit(runtime, work):
+    (work / "large").mkdir()
+    part = os.urandom(1 << 20)
+    with open(work / "large/file", "wb") as file:
+        for _ in range(1030):
+            file.write(part)
+    runtime.fails("create-scratch", "--destpath", work / "s", "--sizeGB", 1, "--from", work / "large",
+                  says="No space left on device", timeout=20 * TIMEOUT)
+    runtime.fails("create-scratch", "--destpath", work / "s", "--from", work / "missing", says="missing")
+    assert not (work / "s").exists()

@@ -394,6 +394,15 @@ static int attach_share(struct vm_creation *cr, struct error *err)
 	return share_attach(&share, cr->vmwp, err);
 }
 
+/* Mounting it is a file system more for a guest that boots. */
+static bool needs_share(const struct vm_creation *cr)
+{
+	for (size_t i = 0; i < cr->mounts->len; i++)
+		if (cr->mounts->steps[i].kind == MOUNT_KIND_BIND)
+			return true;
+	return cr->layers.len == 0;
+}
+
 static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err)
 {
 	struct translation t = translation_of(cr);
@@ -410,6 +419,8 @@ static int make_requests(struct vm_creation *cr, json_t **ret, struct error *err
 			   cr->c.bundle, "config", config, "files_only",
 			   (int)cr->create->engine.files_only);
 	layer_disks_describe(&cr->layers, create);
+	if (!needs_share(cr))
+		(void)json_object_set_new(create, "share", json_false());
 	(void)json_array_append_new(requests, create);
 	*ret = requests;
 	return 0;

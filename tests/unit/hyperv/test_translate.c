@@ -150,6 +150,19 @@ static void paths_become_the_guests(void **state)
 	close_scene(&scene);
 }
 
+static void layers_that_are_disks_are_the_guests_to_mount(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	open_scene(&scene, "{\"windows\": {\"layerFolders\": [\"/host/a\", \"/host/scratch\"]}}");
+	scene.t.has_disks = true;
+	translate(&scene, false);
+	assert_string_equal(text_at(&scene, "root.path"), "/run/hcs/scratch/one");
+	assert_null(json_object_get(scene.guest, "windows"));
+	close_scene(&scene);
+}
+
 static void host_hooks_stay_on_the_host(void **state)
 {
 	struct scene scene;
@@ -357,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_become_the_guests),
+		cmocka_unit_test(layers_that_are_disks_are_the_guests_to_mount),
 		cmocka_unit_test(host_hooks_stay_on_the_host),
 		cmocka_unit_test(the_vm_has_one_network),
 		cmocka_unit_test(a_pod_shares_the_owners_namespaces),
