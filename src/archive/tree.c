@@ -203,7 +203,8 @@ static int deepest_first(const void *a, const void *b)
 
 int tree_finish(struct tree *tree, struct error *err)
 {
-	qsort(tree->late, tree->late_len, sizeof(*tree->late), deepest_first);
+	if (tree->late_len)
+		qsort(tree->late, tree->late_len, sizeof(*tree->late), deepest_first);
 	for (size_t i = 0; i < tree->late_len; i++) {
 		const struct late_directory *late = &tree->late[i];
 		_cleanup_close_ int fd = -1;

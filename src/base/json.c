@@ -127,8 +127,11 @@ static char *replace_numbers(const char *text, size_t len)
 		if (text[i] != '-' && !isdigit((unsigned char)text[i]))
 			continue;
 		lit = scan_number(text + i, len - i);
-		if (!lit.len) /* not a number: left for the decoder to report */
-			continue;
+		/* Not a number, or two in one: left for the decoder to report. What is put in one's place
+		 * could make a number of them ("1-99999999999999999999"). */
+		if (!lit.len || (i + lit.len < len && text[i + lit.len] &&
+				 strchr("+-.0123456789Ee", text[i + lit.len])))
+			break;
 		if (!lit.integer)
 			n = snprintf(place, sizeof(place), OTHER_REAL);
 		else if (!fits_i64(text + i, lit.len))

@@ -72,6 +72,16 @@ static void unsigned_integers_are_exact_up_to_the_last(void **state)
 	}
 }
 
+/* A large integer is decoded by a stand-in, which must not make a number of what is none. */
+static void numbers_run_together_are_broken(void **state)
+{
+	(void)state;
+	assert_broken("{\"v\":2-99999999999999999999}",
+		      "invalid JSON at line 1, column 27: a number that is out of range");
+	assert_broken("{\"v\":--99999999999999999999}",
+		      "invalid JSON at line 1, column 6: invalid token");
+}
+
 static void integers_out_of_range_are_refused_with_the_range(void **state)
 {
 	const char *range = "v: expected an integer from 0 to 18446744073709551615";
@@ -269,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unsigned_integers_are_exact_up_to_the_last),
+		cmocka_unit_test(numbers_run_together_are_broken),
 		cmocka_unit_test(integers_out_of_range_are_refused_with_the_range),
 		cmocka_unit_test(reals_are_no_integers_whatever_they_hold),
 		cmocka_unit_test(strings_keep_their_digits),
