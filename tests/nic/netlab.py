@@ -10,12 +10,16 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.append(str(REPOSITORY / "tests/vm"))
+import initrd as cpio  # noqa: E402
 BUILD = Path(os.environ.get("HCS_BUILD", REPOSITORY / "build"))
 TOOL = BUILD / "tests/nic/net_tool"
 SERIAL = itertools.count(1)
@@ -109,15 +113,16 @@ class VmGuest:
             time.sleep(0.1)
 
     def initrd(self, lab, request) -> Path:
-        root = lab.work / "initrd"
-        (root / "bin").mkdir(parents=True)
-        shutil.copy(TOOL, root / "init")
-        shutil.copy("/bin/busybox", root / "bin/busybox")
+        path = lab.work / "initrd.cpio"
+        program, link = stat.S_IFREG | 0o755, stat.S_IFLNK | 0o777
+        archive = cpio.entry("bin", stat.S_IFDIR | 0o755)
+        archive += cpio.entry("init", program, TOOL.read_bytes())
+        archive += cpio.entry("bin/busybox", program, Path("/bin/busybox").read_bytes())
         for name in ("ip", "ping", "sh", "cat"):
-            (root / "bin" / name).symlink_to("busybox")
-        (root / "request.json").write_text(json.dumps(request))
-        sh(f"cd {root} && find . | cpio -o -H newc --quiet >{lab.work}/initrd.cpio")
-        return lab.work / "initrd.cpio"
+            archive += cpio.entry(f"bin/{name}", link, b"busybox")
+        archive += cpio.entry("request.json", stat.S_IFREG | 0o644, json.dumps(request).encode())
+        path.write_bytes(archive + cpio.entry("TRAILER!!!", 0))
+        return path
 
     def answer(self):
         text = b""
