@@ -3,7 +3,6 @@
 # Every test there is, part after part: check.sh BUILD_DIR [PART...]; ./dev check calls it, with what the
 # tests need installed and the project built. Ends with "N passed, N failed" over all parts.
 #
-# The part "kvm" is run when it is named, and not else.
 #   HCS_KILLS      rounds of each command killed at a random instant (100)
 #   HCS_FUZZ       seconds of fuzzing, of each target (20)
 #   HCS_FULL       not empty: the whole suite with utility VMs too, half an hour more
@@ -13,7 +12,8 @@ cd "$(dirname "$0")/.." || exit 1
 here=$PWD
 build=$(cd "$1" && pwd) || exit 1
 shift
-parts=${*:-demo lint unit integration kill images clients vm hyperv hyperv-clients sanitizers fuzz}
+parts=${*:-demo lint unit integration kill images network hcs clients vm kvm hyperv hcs-hyperv \
+	hyperv-clients sanitizers fuzz}
 
 # Debian's own: another one in PATH has not Debian's pytest.
 python=/usr/bin/python3
@@ -131,6 +131,19 @@ part_images() {
 	unset HCS_BUILD
 }
 
+part_network() {
+	[ -d tests/network ] || return 0
+	say "Networks: CNI's plugins in a network namespace of the test's own"
+	export HCS_BUILD="$build" HCS_LIBEXECDIR="$build/libexec/hcs"
+	check_pytest network 900 "$build/runhcs" tests/network
+	unset HCS_BUILD HCS_LIBEXECDIR
+}
+
+part_hcs() {
+	say "hcs from outside: containers made from images"
+	HCS="$build/hcs" check_pytest hcs 1800 "$build/runhcs" tests/hcs
+}
+
 part_clients() {
 	say "Clients: containerd, Docker and Podman with runhcs as their runtime"
 	check_pytest clients 1800 "$build/runhcs" tests/clients
@@ -190,6 +203,13 @@ part_hyperv() {
 	unset HCS_ISOLATIONS
 }
 
+part_hcs_hyperv() {
+	say "hcs with hyperv isolation: the same suite; $workers at a time"
+	export HCS_ISOLATIONS=hyperv HCS="$build/hcs"
+	check_pytest_beside_others hcs-hyperv 1800 "$build/runhcs" tests/hcs
+	unset HCS_ISOLATIONS HCS
+}
+
 part_hyperv_clients() {
 	say "Clients with runhcs in hyperv mode"
 	export HCS_ISOLATIONS=hyperv
@@ -197,7 +217,7 @@ part_hyperv_clients() {
 	unset HCS_ISOLATIONS
 }
 
-# Minutes, and a kernel package from the archive: only when it is named.
+# With a kernel package from the archive.
 part_kvm() {
 	say "hyperv isolation on KVM, in a machine that QEMU emulates with AMD's virtualization"
 	export HCS_BUILD="$build"

@@ -68,10 +68,12 @@ key=$({ echo "$arch $source_version $reproducible $strip"
 
 hand_out() {
 	mkdir -p "$output"
-	# A link where one can be had, so that nobody reads half a copy.
-	ln -f "$cache/$key/vmlinux" "$output/vmlinux.$$" 2>/dev/null ||
-		cp "$cache/$key/vmlinux" "$output/vmlinux.$$"
-	mv -f "$output/vmlinux.$$" "$output/vmlinux"
+	# A link where one can be had, so that nobody reads half a copy; mv refuses one that is there already.
+	if [ -z "$(find "$output" -name vmlinux -samefile "$cache/$key/vmlinux")" ]; then
+		ln -f "$cache/$key/vmlinux" "$output/vmlinux.$$" 2>/dev/null ||
+			cp "$cache/$key/vmlinux" "$output/vmlinux.$$"
+		mv -f "$output/vmlinux.$$" "$output/vmlinux"
+	fi
 	touch "$cache/$key" # used now: kept longest
 	done_with "$output/vmlinux ($(wc -c <"$output/vmlinux") bytes, Linux $(cat "$cache/$key/version"))"
 }
