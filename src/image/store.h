@@ -12,11 +12,13 @@
  *                                 are 0/0 devices, opaque directories have trusted.overlay.opaque
  *   images/layers/HEX/layer.erofs the same as a read-only file system, made at its first use in a VM
  *   images/pins/CONTAINER         id of the image a container was made from: kept though unnamed
+ *   images/gc                     lock of adding and collecting; in it what the next collection removes
  *   images/tmp/                   whatever is being made; what nobody holds locked is garbage
  *
  * A blob or layer is there whole or not at all (rename(2) after fsync(2)). What adds holds images/gc
  * shared, what removes holds it exclusively, so neither can meet the other half-way. Any process may
- * be killed at any instant. Safe for many processes; not for threads on one handle.
+ * be killed at any instant. Safe for many processes; for threads on one handle where it
+ * is said (transfer/ingest.h).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -90,7 +92,7 @@ int image_store_blob(struct image_store *store, const char *digest, size_t max, 
 		     size_t *ret_len, struct error *err);
 
 /* The layers as directories, topmost first, absolute paths; items[len] is NULL; caller frees each and
- * the list. Those not yet unpacked are -ENODATA: pull and load unpack them (transfer/). */
+ * the list. They end with one whose root is opaque: overlayfs does not look for that at a root. Those not yet unpacked are -ENODATA: pull and load unpack them (transfer/). */
 int image_store_folders(struct image_store *store, const struct image *image, char ***ret,
 			size_t *ret_len, struct error *err);
 /* The layers as erofs images, topmost first; made here (mkfs.erofs) where they are missing. An empty

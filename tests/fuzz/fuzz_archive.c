@@ -53,12 +53,18 @@ static void check_outside(int top)
 		abort();
 }
 
+static char name[] = "/tmp/fuzz-archive-XXXXXX";
+
+static void remove_top(void)
+{
+	(void)remove_tree(AT_FDCWD, name);
+}
+
 static int make_top(void)
 {
-	char name[] = "/tmp/fuzz-archive-XXXXXX";
 	int top, fd;
 
-	if (!mkdtemp(name))
+	if (!mkdtemp(name) || atexit(remove_top) != 0)
 		abort();
 	top = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fd = openat(top, "witness", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -91,6 +91,7 @@ static void print_image(const struct image *image)
 {
 	json_t *names = json_array(), *layers = json_array(), *diff_ids = json_array(),
 	       *cmd = json_array(), *env = json_array(), *digests = json_array();
+	json_t *document;
 	char *text;
 
 	for (size_t i = 0; i < image->names_len; i++)
@@ -105,12 +106,13 @@ static void print_image(const struct image *image)
 		json_array_append_new(cmd, json_string(image->config.cmd.items[i]));
 	for (size_t i = 0; i < image->config.env.len; i++)
 		json_array_append_new(env, json_string(image->config.env.items[i]));
-	text = json_dumps(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I}", "id",
-				    image->id, "names", names, "layers", layers, "diff_ids",
-				    diff_ids, "cmd", cmd, "env", env, "repo_digests", digests,
-				    "manifest", image->manifest.digest, "target",
-				    image->target.digest, "size", (json_int_t)image->size),
-			  JSON_COMPACT);
+	document =
+		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I}", "id", image->id,
+			  "names", names, "layers", layers, "diff_ids", diff_ids, "cmd", cmd, "env",
+			  env, "repo_digests", digests, "manifest", image->manifest.digest,
+			  "target", image->target.digest, "size", (json_int_t)image->size);
+	text = json_dumps(document, JSON_COMPACT);
+	json_decref(document);
 	puts(text);
 	free(text);
 }

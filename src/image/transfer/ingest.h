@@ -34,7 +34,8 @@ int image_ingest_blob(struct image_store *store, const void *data, size_t len, c
 		      struct error *err);
 
 /* Keeps the store from being cleaned while something is added whose name is not written yet: shared
- * lock. Close to end. */
+ * lock. Close to end. All of the transfer takes it by itself; who takes it first may ingest and unpack in
+ * several threads on one handle, each its own content. */
 int image_ingest_hold(struct image_store *store, struct error *err);
 
 /* What is told of a transfer as it goes; calls come from several threads never at once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Images as archives: docker's (docker save) and OCI layouts, in tar files or, of OCI, as directories. */
+/* Images as archives: docker's (docker save) and OCI layouts, in tar files or, of OCI, as directories.
+ * Each ends the hold of its handle (image_ingest_hold), and what came in vain goes with it. */
 #include "image/transfer/ingest.h"
 
 /* Loads every image of an archive (docker or OCI layout, plain, gzip or zstd) from fd; loaded is called
