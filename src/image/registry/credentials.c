@@ -109,9 +109,10 @@ static const char *helper_name(const struct auth_file *file, const char *host)
 	return name && *name ? name : NULL;
 }
 
-/* Old files have URLs where new ones have hosts. */
+/* Old files have URLs where new ones have hosts; what they have behind it is the API's version. */
 static bool names_host(const char *key, const char *host)
 {
+	static const char *const paths[] = { "", "/", "/v1", "/v1/", "/v2", "/v2/" };
 	size_t len;
 
 	if (strncmp(key, "https://", 8) == 0)
@@ -119,7 +120,39 @@ static bool names_host(const char *key, const char *host)
 	else if (strncmp(key, "http://", 7) == 0)
 		key += 7;
 	len = strcspn(key, "/");
-	return strlen(host) == len && strncasecmp(key, host, len) == 0;
+	if (strlen(host) != len || strncasecmp(key, host, len) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (strcmp(key + len, paths[i]) == 0)
+			return true;
+	return false;
+}
+
+/* "host/team/image", then "host/team": containers-auth.json(5). The key in auths. */
+static int find_namespace(const json_t *auths, const char *host, const char *repository,
+			  const char **ret)
+{
+	_cleanup_free_ char *name = NULL;
+	const char *key;
+	json_t *value;
+
+	*ret = NULL;
+	if (!repository)
+		return 0;
+	if (asprintf(&name, "%s/%s", host, repository) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	for (; strchr(name, '/'); *strrchr(name, '/') = '\0') {
+		json_object_foreach((json_t *)auths, key, value)
+		{
+			if (strcmp(key, name) != 0)
+				continue;
+			*ret = key;
+			return 0;
+		}
+	}
+	return 0;
 }
 
 static const char *find_key(const json_t *auths, const char *host)
@@ -164,8 +197,8 @@ static int take_auth(const struct auth_file *file, const char *host, const char 
 	return to->user && to->password ? 0 : error_oom(err);
 }
 
-int credentials_find(const char *given, const char *host, struct credentials *ret,
-		     struct error *err)
+int credentials_find(const char *given, const char *host, const char *repository,
+		     struct credentials *ret, struct error *err)
 {
 	_cleanup_(auth_file_done) struct auth_file file = { 0 };
 	_cleanup_credentials_ struct credentials found = { 0 };
@@ -184,7 +217,10 @@ int credentials_find(const char *given, const char *host, struct credentials *re
 		return r;
 	}
 	auths = json_object_get(file.root, "auths");
-	key = find_key(auths, host);
+	if (find_namespace(auths, host, repository, &key) < 0)
+		return error_oom(err);
+	if (!key)
+		key = find_key(auths, host);
 	if (!key)
 		return 0;
 	entry = json_object_get(auths, key);

@@ -20,10 +20,11 @@ void credentials_done(struct credentials *credentials); /* wipes them too */
 /* Docker Hub's is kept under the name that it had first. */
 #define CREDENTIALS_DOCKER_HUB "https://index.docker.io/v1/"
 
-/* file: NULL for the default places. host: "quay.io", "localhost:5000", "docker.io". None: all
- * NULL. */
-int credentials_find(const char *file, const char *host, struct credentials *ret,
-		     struct error *err);
+/* file: NULL for the default places. host: "quay.io", "localhost:5000", "docker.io". repository: what is
+ * wanted there, NULL: nothing in particular; an entry for it ("quay.io/team/image") or what it is in
+ * ("quay.io/team") comes before the host's. None: all NULL. */
+int credentials_find(const char *file, const char *host, const char *repository,
+		     struct credentials *ret, struct error *err);
 /* *ret_plain (may be NULL): the file in which they are readable now, owned; NULL: a helper has them. */
 int credentials_store(const char *file, const char *host, const struct credentials *credentials,
 		      char **ret_plain, struct error *err);

@@ -20,8 +20,9 @@ int fetch_manifest(struct session *session, struct http *http, struct image_stor
 		   const char *reference, uint64_t size, const char *familiar,
 		   struct fetched_manifest *ret, struct error *err);
 
-/* Bytes of a blob that are here; called some times a second. */
-typedef void (*fetch_told_fn)(uint64_t done, void *data);
+/* Bytes of a blob that are here, some times a second; or, before a wait that a user notices, its
+ * seconds. */
+typedef void (*fetch_told_fn)(uint64_t done, unsigned wait_seconds, void *data);
 /* *ret_fetched: false when it was there. Goes on where what was begun ends, also after failures. */
 int fetch_blob(struct session *session, struct http *http, struct image_store *store,
 	       const struct image_descriptor *blob, fetch_told_fn told, void *data,

@@ -62,7 +62,7 @@ static int on_piece(const struct http_response *response, const void *piece, siz
 		return r;
 	now = clock_ms();
 	if (f->told && now - f->told_at >= TOLD_EVERY_MS) {
-		f->told(image_ingest_offset(f->ingest), f->data);
+		f->told(image_ingest_offset(f->ingest), 0, f->data);
 		f->told_at = now;
 	}
 	return 0;
@@ -124,6 +124,7 @@ static int fetch_all(struct session *session, struct http *http, struct fetching
 		const uint64_t before = image_ingest_offset(f->ingest);
 		int r = attempt(session, http, f, url, &response, &now);
 		const uint64_t after = image_ingest_offset(f->ingest);
+		unsigned ms;
 
 		if (r == 0 && after == f->blob->size)
 			break;
@@ -134,7 +135,10 @@ static int fetch_all(struct session *session, struct http *http, struct fetching
 				continue;
 			return refuse(&response, err);
 		}
-		if (retry_wait(&retry, r, &response, session_stop(session)))
+		ms = retry_delay(&retry, r, &response);
+		if (ms >= 1000 && f->told)
+			f->told(after, (ms + 999) / 1000, f->data);
+		if (ms && stop_wait(session_stop(session), ms))
 			continue;
 		if (r == 0)
 			return refuse(&response, err);
@@ -155,7 +159,7 @@ static int fetch_once(struct session *session, struct http *http, struct image_s
 	f->joined = image_ingest_offset(f->ingest) > 0;
 	r = fetch_all(session, http, f, url, err);
 	if (r == 0 && f->told)
-		f->told(f->blob->size, f->data);
+		f->told(f->blob->size, 0, f->data);
 	if (r == 0)
 		return image_ingest_commit(TAKE_PTR(f->ingest), NULL, err);
 	image_ingest_close(TAKE_PTR(f->ingest));

@@ -147,18 +147,23 @@ static bool passes(int r, const struct http_response *response)
 	}
 }
 
-bool retry_wait(struct retry *retry, int r, const struct http_response *response, struct stop *stop)
+unsigned retry_delay(struct retry *retry, int r, const struct http_response *response)
 {
 	unsigned ms;
 
 	if (!passes(r, response) || retry->attempts + 1 >= RETRY_ATTEMPTS_MAX)
-		return false;
+		return 0;
 	ms = RETRY_FIRST_MS << retry->attempts++;
 	if (ms > RETRY_MOST_MS)
 		ms = RETRY_MOST_MS;
-	if (r == 0 && response->retry_after_ms)
-		ms = response->retry_after_ms;
-	return stop_wait(stop, ms);
+	return r == 0 && response->retry_after_ms ? response->retry_after_ms : ms;
+}
+
+bool retry_wait(struct retry *retry, int r, const struct http_response *response, struct stop *stop)
+{
+	const unsigned ms = retry_delay(retry, r, response);
+
+	return ms && stop_wait(stop, ms);
 }
 
 int http_send_again(struct http *http, const struct http_request *request,

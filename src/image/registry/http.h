@@ -82,6 +82,8 @@ struct retry {
 /* http_send, and again after what may pass: failed and broken connections, 5xx, 429. Not with a sink. */
 int http_send_again(struct http *http, const struct http_request *request,
 		    struct http_response *ret, struct error *err);
-/* r, response: what the attempt came to. Waits and returns true when another one is worth it. */
+/* r, response: what the attempt came to. Milliseconds to wait before another one; 0: none is worth it. */
+unsigned retry_delay(struct retry *retry, int r, const struct http_response *response);
+/* The same, and waits; false: no other attempt. */
 bool retry_wait(struct retry *retry, int r, const struct http_response *response,
 		struct stop *stop);

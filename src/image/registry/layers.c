@@ -120,10 +120,17 @@ struct telling {
 	const struct layer *layer;
 };
 
-static void tell_bytes(uint64_t done, void *data)
+static void tell_bytes(uint64_t done, unsigned wait_seconds, void *data)
 {
 	const struct telling *t = data;
+	char what[64];
 
+	if (wait_seconds) {
+		(void)snprintf(what, sizeof(what), "Retrying in %u second%s", wait_seconds,
+			       wait_seconds == 1 ? "" : "s");
+		tell(t->layer->id, what, 0, 0, t->work);
+		return;
+	}
 	tell(t->layer->id, "Downloading", done, t->layer->blob->size, t->work);
 }
 

@@ -351,8 +351,8 @@ static int prepare(struct session *session, const struct session_settings *setti
 			       ? error_oom(err)
 			       : 0;
 	return credentials_find(settings->config->auth_file,
-				settings->mirror ? host : settings->domain, &session->credentials,
-				err);
+				settings->mirror ? host : settings->domain, settings->repository,
+				&session->credentials, err);
 }
 
 static int connect_to(struct session *session, struct http *http, const char *mirror,

@@ -28,7 +28,7 @@ static struct credentials find(const char *text, const char *host)
 	struct credentials found;
 
 	write_text(file, text, 0600);
-	if (credentials_find(file, host, &found, &err) < 0)
+	if (credentials_find(file, host, NULL, &found, &err) < 0)
 		fail_msg("%s: %s", host, error_text(&err));
 	return found;
 }
@@ -66,6 +66,38 @@ static void a_host_has_its_own(void **state)
 	assert_pair("{\"auths\":{\"a.example\":{}}}", "a.example", NULL, NULL);
 }
 
+static void a_repository_may_have_its_own(void **state)
+{
+	static const char text[] = "{\"auths\":{\"q.example/team\":{\"auth\":\"dDp0\"},"
+				   "\"q.example/team/image\":{\"auth\":\"aTpp\"},"
+				   "\"q.example\":{\"auth\":\"aDpo\"}}}";
+	static const struct {
+		const char *host, *repository, *user;
+	} wanted[] = {
+		{ "q.example", "team/image", "i" },  { "q.example", "team/other/x", "t" },
+		{ "q.example", "teams/image", "h" }, { "q.example", NULL, "h" },
+		{ "r.example", "team/image", NULL },
+	};
+
+	(void)state;
+	write_text(file, text, 0600);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		_cleanup_credentials_ struct credentials found = { 0 };
+
+		assert_int_equal(
+			credentials_find(file, wanted[i].host, wanted[i].repository, &found, &err),
+			0);
+		if (!wanted[i].user)
+			assert_null(found.user);
+		else
+			assert_string_equal(found.user, wanted[i].user);
+	}
+	/* One team's are not for another. */
+	assert_pair("{\"auths\":{\"q.example/team\":{\"auth\":\"dDp0\"}}}", "q.example", NULL,
+		    NULL);
+}
+
 static void tokens_are_found(void **state)
 {
 	_cleanup_credentials_ struct credentials found =
@@ -89,7 +121,7 @@ static void what_is_broken_is_named(void **state)
 		struct credentials found;
 
 		write_text(file, texts[i], 0600);
-		assert_int_equal(credentials_find(file, "h", &found, &err), -EINVAL);
+		assert_int_equal(credentials_find(file, "h", NULL, &found, &err), -EINVAL);
 		assert_non_null(strstr(error_text(&err), file));
 	}
 }
@@ -112,7 +144,7 @@ static void what_is_stored_is_found_and_erased(void **state)
 	assert_string_equal(plain, file);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(credentials_find(file, "h:1", &found, &err), 0);
+	assert_int_equal(credentials_find(file, "h:1", NULL, &found, &err), 0);
 	assert_string_equal(found.user, "user");
 	assert_string_equal(found.password, "p:\xc3\xa9");
 	credentials_done(&found);
@@ -156,8 +188,8 @@ static void a_helper_is_asked(void **state)
 	assert_pair("{\"credHelpers\":{\"h.example\":\"hcstest\"}}", "h.example", "hu", "hs");
 	token = find(config, "t.example");
 	assert_string_equal(token.identity_token, "tt");
-	assert_int_equal(credentials_find(file, "lies.example", &found, &lies), -EPROTO);
-	assert_int_equal(credentials_find(file, "fails.example", &found, &fails), -EIO);
+	assert_int_equal(credentials_find(file, "lies.example", NULL, &found, &lies), -EPROTO);
+	assert_int_equal(credentials_find(file, "fails.example", NULL, &found, &fails), -EIO);
 	assert_non_null(strstr(error_text(&fails), "no keyring"));
 	assert_int_equal(credentials_store(file, "h.example", &given, &plain, &err), 0);
 	assert_null(plain);
@@ -180,7 +212,7 @@ static void a_helper_that_is_not_there_is_named(void **state)
 		struct credentials found;
 
 		write_text(file, cases[i].text, 0600);
-		assert_true(credentials_find(file, "h", &found, &err) < 0);
+		assert_true(credentials_find(file, "h", NULL, &found, &err) < 0);
 		assert_non_null(strstr(error_text(&err), cases[i].said));
 	}
 }
@@ -213,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_has_its_own),
+		cmocka_unit_test(a_repository_may_have_its_own),
 		cmocka_unit_test(tokens_are_found),
 		cmocka_unit_test(what_is_broken_is_named),
 		cmocka_unit_test(what_is_stored_is_found_and_erased),
