@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/remove.h"
 #include "base/timestamp.h"
+#include "service/files.h"
 #include "service/record_store.h"
 
 #define EXIT_KILLED 137
@@ -32,9 +33,19 @@ static bool has_run_dir(const struct service *service, const char *id)
 	return faccessat(service->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* A system that was made to read its files (files.h), by a command that was killed. */
+static bool has_files_system(const struct service *service, const char *id)
+{
+	char path[sizeof("compute/") + RECORD_ID_LEN + sizeof(".files")];
+
+	(void)snprintf(path, sizeof(path), "compute/%s.files", id);
+	return faccessat(service->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool reconcile_is_due(const struct service *service, const struct record *record)
 {
-	return record_is_up(record) || has_run_dir(service, record->id);
+	return record_is_up(record) || has_run_dir(service, record->id) ||
+	       has_files_system(service, record->id);
 }
 
 bool reconcile_is_alive(const struct record *record)
@@ -93,7 +104,14 @@ int reconcile(const struct service *service, struct record *record, bool *ret_re
 	int r;
 
 	*ret_removed = false;
-	if (!reconcile_is_due(service, record) || reconcile_is_alive(record))
+	/* Whoever makes such a system has the record locked as long as he needs it. */
+	if (has_files_system(service, record->id)) {
+		r = service_files_sweep(service, record, err);
+		if (r < 0)
+			return r;
+	}
+	if (!(record_is_up(record) || has_run_dir(service, record->id)) ||
+	    reconcile_is_alive(record))
 		return 0;
 	r = reconcile_clean(service, record, err);
 	if (r < 0)

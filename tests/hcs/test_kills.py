@@ -135,6 +135,19 @@ def test_other_commands_at_random_instants(service, command):
     settle(service)
 
 
+def test_conversion_at_random_instants(service):
+    """In one isolation or the other, and what it wrote is there."""
+    other = "process" if service.isolation == "hyperv" else "hyperv"
+    service("run", "--name", "mayfly", "nano", "sh", "-c", "[ -e /mark ] && cat /mark; echo kept >/mark",
+            check=False)
+    for _ in range(rounds(service, 0.05)):
+        one_kill(service, service.argv("set", "mayfly", "--isolation", other),
+                 0.1 if service.isolation == "process" else 1.5)
+        service("set", "mayfly", "--isolation", service.isolation, timeout=120)
+        assert service("start", "-a", "mayfly", timeout=120).stdout == "kept\n"
+    settle(service)
+
+
 def test_everything_at_once_at_random_instants(service):
     """The caller, the supervisor and the container's process, in any order."""
     for i in range(rounds(service, 0.1)):

@@ -118,7 +118,7 @@ def test_terminal(service):
 
 def test_terminal_has_the_size_from_the_start_and_follows_it(service):
     pid, master = service.terminal("run", "-it", "--name", "sized", "nano", "sh", "-c",
-                                   "stty size; trap 'stty size' WINCH; while :; do sleep 0.1; done")
+                                   "trap 'stty size' WINCH; stty size; while :; do sleep 0.1; done")
     screen = Screen(master)
     screen.expect("24 80")
     screen.resize(33, 77)
