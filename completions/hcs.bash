@@ -16,7 +16,7 @@ _hcs_value_options() {
 }
 
 _hcs_commands() {
-	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p'
+	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p' | uniq
 }
 
 # The second words of commands that have two ("network ls").
@@ -141,6 +141,8 @@ _hcs_positional() {
 		_hcs_reply "$(_hcs_volumes)" ;;
 	"network ls" | volume\ * | *\ prune | "system df")
 		;;
+	compute*)
+		((n >= 1)) && _hcs_reply "$(_hcs_here compute list -q)" ;;
 	pull | login | logout | load | images | ps | info | version)
 		;; # a name that is not here, or none
 	*)
@@ -150,7 +152,7 @@ _hcs_positional() {
 
 _hcs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local command="" _hcs_root="" _hcs_runroot="" valued word i n=0 takes=""
+	local command="" _hcs_root="" _hcs_runroot="" valued word i n=0 takes="" second=""
 
 	# "--opt=value" arrives as three words.
 	if [[ $cur == = ]]; then

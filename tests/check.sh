@@ -114,13 +114,6 @@ part_unit() {
 	check_unit unit "$build"
 }
 
-part_images() {
-	say "Images: archives of every form, beside the tools that others have for them"
-	export HCS_BUILD="$build"
-	check_pytest images 900 "$build/runhcs" tests/images
-	unset HCS_BUILD
-}
-
 part_integration() {
 	say "Integration tests: runhcs from outside, each test with the proof that nothing is left"
 	check_pytest integration 1800 "$build/runhcs" tests/integration --ignore=tests/integration/test_sigkill.py

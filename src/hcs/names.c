@@ -164,6 +164,10 @@ int names_resolve(char **argv, int len, const struct cli_command **ret, int *ret
 		return 0;
 	}
 	*ret = command_find(argv[0]);
+	if (!*ret) { /* a group alone lists what it is about */
+		(void)snprintf(two, sizeof(two), "%s list", argv[0]);
+		*ret = command_find(two);
+	}
 	return *ret ? 0 : unknown(argv[0], len > 1 ? argv[1] : NULL, err);
 }
 

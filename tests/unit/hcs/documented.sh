@@ -24,7 +24,7 @@ completed() {
 
 check_options() {
 	local option
-	for option in $("$hcs" "$@" --help |
+	for option in $("$hcs" "$@" --help </dev/null |
 		sed -nE '/^Options:/,/^$/s/^ +(-., )?(--[A-Za-z0-9-]+).*/\2/p'); do
 		grep -qF -e "*$option*" "$manual" || complain "hcs $*: $option is not in the manual"
 		[[ $(completed "$@" "$option") == *" $option "* ]] ||
@@ -32,22 +32,18 @@ check_options() {
 	done
 }
 
-commands=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p' | sort -u)
-two_words=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+ [a-z]+)  .*/\1/p')
-[[ $(wc -w <<<"$commands") -ge 18 ]] || complain "help shows too few commands: $commands"
+# Some have names of two words.
+commands=$("$hcs" --help | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p')
+[[ $(wc -l <<<"$commands") -ge 18 ]] || complain "help shows too few commands: $commands"
 check_options
-for command in $commands; do
-	[[ $(completed "${command:0:2}") == *" $command "* ]] || complain "$command is not completed"
+while read -r command; do
+	read -ra words <<<"$command"
+	last=${words[-1]}
+	[[ $(completed "${words[@]:0:${#words[@]}-1}" "${last:0:2}") == *" $last "* ]] ||
+		complain "$command is not completed"
 	grep -qE "^## .*hcs $command( |,|$)" "$manual" || complain "$command is not in the manual"
 	# Those of the program hcs-image need it in place.
-	"$hcs" "$command" --help >/dev/null 2>&1 || continue
-	check_options "$command"
-done
-while read -r group word; do
-	[[ -n $group ]] || continue
-	[[ $(completed "$group" "${word:0:1}") == *" $word "* ]] ||
-		complain "$group $word is not completed"
-	grep -qE "^## .*hcs $group $word( |,|$)" "$manual" || complain "$group $word is not in the manual"
-	check_options "$group" "$word"
-done <<<"$two_words"
+	"$hcs" "${words[@]}" --help </dev/null >/dev/null 2>&1 || continue
+	check_options "${words[@]}"
+done <<<"$commands"
 exit $failed
