@@ -143,13 +143,29 @@ static const struct property port_properties[] = {
 };
 static const struct object_type port_type = OBJECT_TYPE(port_properties, struct port_entry, NULL);
 
+/* "8080", or "8000-8010": any of them. */
+static bool parse_host_ports(const char *text, uint64_t *first, uint64_t *last)
+{
+	const char *dash = strchr(text, '-');
+	char start[8] = "";
+
+	*last = 0;
+	if (!dash)
+		return number_unsigned(text, UINT16_MAX, first) == 0;
+	if ((size_t)(dash - text) >= sizeof(start))
+		return false;
+	memcpy(start, text, (size_t)(dash - text));
+	return number_unsigned(start, UINT16_MAX, first) == 0 &&
+	       number_unsigned(dash + 1, UINT16_MAX, last) == 0 && *first > 0 && *last > *first;
+}
+
 static int port_read(const struct json_at *at, const char *key, struct arena *arena,
 		     struct network_port *ret, struct error *err)
 {
 	struct port_entry entry = { 0 };
 	const char *slash = strchr(key, '/');
 	char digits[8] = "";
-	uint64_t port = 0, host = 0;
+	uint64_t port = 0, host = 0, host_end = 0;
 	int r = object_read(at, &port_type, arena, &entry, err);
 
 	if (r < 0)
@@ -158,10 +174,12 @@ static int port_read(const struct json_at *at, const char *key, struct arena *ar
 		memcpy(digits, key, (size_t)(slash - key));
 	if (number_unsigned(digits, UINT16_MAX, &port) < 0 || !port ||
 	    strlen(slash + 1) >= sizeof(ret->protocol) ||
-	    (entry.port && number_unsigned(entry.port, UINT16_MAX, &host) < 0) ||
+	    (entry.port && !parse_host_ports(entry.port, &host, &host_end)) ||
 	    (entry.ip && strlen(entry.ip) >= sizeof(ret->host_ip)))
 		return json_error(at, err, "not a port");
-	*ret = (struct network_port){ .container = (uint16_t)port, .host = (uint16_t)host };
+	*ret = (struct network_port){ .container = (uint16_t)port,
+				      .host = (uint16_t)host,
+				      .host_end = (uint16_t)host_end };
 	(void)snprintf(ret->protocol, sizeof(ret->protocol), "%s", slash + 1);
 	if (entry.ip)
 		(void)snprintf(ret->host_ip, sizeof(ret->host_ip), "%s", entry.ip);
@@ -203,11 +221,13 @@ int port_bindings_write(const struct json_at *at, const void *from, json_t **ret
 	(void)at;
 	for (size_t i = 0; object && i < config->ports_len; i++) {
 		const struct network_port *port = &config->ports[i];
-		char key[24], host[8] = "";
+		char key[24], host[16] = "";
 		json_t *list;
 
 		(void)snprintf(key, sizeof(key), "%u/%s", port->container, port->protocol);
-		if (port->host)
+		if (port->host_end)
+			(void)snprintf(host, sizeof(host), "%u-%u", port->host, port->host_end);
+		else if (port->host)
 			(void)snprintf(host, sizeof(host), "%u", port->host);
 		list = json_object_get(object, key);
 		if (!list) {

@@ -53,3 +53,36 @@ def test_two_containers(service):
 def test_without_a_network(service):
     out = service("run", "--rm", "--network", "none", "nano", "ip", "addr").stdout
     assert "127.0.0.1" in out and "eth0" not in out
+
+
+def test_all_exposed_ports_are_published(service):
+    service.started("web", *SERVE, flags=("--network", "bridge", "-P", "--expose", "80", "--expose", "53/udp",
+                                          "-p", "8443:443"))
+    ports = json.loads(service("inspect", "-f", "{{json .NetworkSettings.Ports}}", "web").stdout)
+    assert set(ports) == {"80/tcp", "53/udp", "443/tcp"}
+    assert ports["443/tcp"][0]["HostPort"] == "8443"
+    chosen = int(ports["80/tcp"][0]["HostPort"])
+    wait_until(lambda: ask("127.0.0.1", chosen) == "hello\n", "the chosen port answers")
+
+
+def test_range_of_host_ports(service):
+    """The first free one; the next container gets the next one, also after a restart."""
+    for name in ("one", "two"):
+        service.started(name, "sleep", "1000", flags=("--network", "bridge", "-p", "8000-8001:80"))
+    assert service("port", "one").stdout == "80/tcp -> 0.0.0.0:8000\n"
+    assert service("port", "two").stdout == "80/tcp -> 0.0.0.0:8001\n"
+    assert "ports 8000-8001/tcp are all taken" in service.fails(
+        "run", "--rm", "--network", "bridge", "-p", "8000-8001:80", "nano", "true", status=125)
+    assert service("inspect", "-f", "{{json .HostConfig.PortBindings}}", "one").stdout == \
+        '{"80/tcp":[{"HostIp":"","HostPort":"8000-8001"}]}\n'
+    service("rm", "-f", "one")
+    service("restart", "-t", "0", "two")
+    assert service("port", "two").stdout == "80/tcp -> 0.0.0.0:8000\n"
+
+
+def test_what_a_network_cannot_is_said(service):
+    for flags, says in ((("--network", "nowhere"), "network nowhere not found"),
+                        (("--network", "bridge", "--network-alias", "db"), 'the capability "aliases"'),
+                        (("--network", "bridge", "--ip", "192.0.2.9"), "192.0.2.9")):
+        assert says in service.fails("run", "--rm", *flags, "nano", "true", status=125)
+    assert service.containers() == []
