@@ -152,7 +152,7 @@ _hcs_positional() {
 
 _hcs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local command="" _hcs_root="" _hcs_runroot="" valued word i n=0 takes="" second=""
+	local command="" _hcs_root="" _hcs_runroot="" valued word i n=0 takes=""
 
 	# "--opt=value" arrives as three words.
 	if [[ $cur == = ]]; then
