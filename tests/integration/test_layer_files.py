@@ -135,9 +135,8 @@ def test_binds_beside_layers(runtime, images, work):
     assert runtime.run(images.sh("cat /mnt/file /etc/all").bind(work, "/mnt")).out == "boundtop"
 
 
+@pytest.mark.host_view("rootfsPropagation \"shared\" is refused in hyperv isolation")
 def test_shared_propagation_stays_inside(runtime, images):
-    if runtime.isolation == "hyperv":
-        pytest.skip("rootfsPropagation \"shared\" is refused in hyperv isolation")
     images.linux["rootfsPropagation"] = "shared"
     c = runtime.start(images.sh("echo up; sleep 1000"))
     c.until_output("up")
