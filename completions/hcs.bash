@@ -19,9 +19,9 @@ _hcs_commands() {
 	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE '/^Commands:/,/^$/s/^  ([a-z-]+) .*/\1/p' | uniq
 }
 
-# The second words of commands that have two ("network ls").
-_hcs_words() {
-	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE "/^Commands:/,/^\$/s/^  $1 ([a-z]+) .*/\1/p"
+# The second words of commands that have two, of which the first is given.
+_hcs_second_words() {
+	"${COMP_WORDS[0]}" --help 2>/dev/null | sed -nE "/^Commands:/,/^\$/s/^  $1 ([a-z-]+) .*/\1/p"
 }
 
 # Where the command line says that things are.
@@ -142,7 +142,7 @@ _hcs_positional() {
 	"network ls" | volume\ * | *\ prune | "system df")
 		;;
 	compute*)
-		((n >= 1)) && _hcs_reply "$(_hcs_here compute list -q)" ;;
+		((n >= 1)) && _hcs_reply "$(_hcs_here compute list -q --no-trunc)" ;;
 	pull | login | logout | load | images | ps | info | version)
 		;; # a name that is not here, or none
 	*)
@@ -175,11 +175,11 @@ _hcs() {
 			[[ $valued == *" $word "* ]] && takes=$word
 		elif [[ -z $command ]]; then
 			command=$word
-			[[ -n $(_hcs_words "$command") ]] && command+=" "
-			# shellcheck disable=SC2086 # two words
-			valued=" $(_hcs_value_options $command | tr '\n' ' ') "
-		elif [[ $command == *" " ]]; then
-			command+=$word
+			second=$(_hcs_second_words "$command")
+			valued=" $(_hcs_value_options "$command" | tr '\n' ' ') "
+		elif [[ $n == 0 && -n $second && $second == *"$word"* ]]; then
+			command+=" $word"
+			second=""
 			# shellcheck disable=SC2086 # two words
 			valued=" $(_hcs_value_options $command | tr '\n' ' ') "
 		else
@@ -192,12 +192,12 @@ _hcs() {
 	elif [[ $command =~ ^(run|create|exec)$ && n -ge 1 ]]; then
 		_hcs_files -f # another program's arguments
 	elif [[ $cur == -* ]]; then
-		# shellcheck disable=SC2086 # two words, or none
+		# shellcheck disable=SC2086 # perhaps two words
 		_hcs_reply "$(_hcs_options $command)"
 	elif [[ -z $command ]]; then
 		_hcs_reply "$(_hcs_commands)"
-	elif [[ $command == *" " ]]; then
-		_hcs_reply "$(_hcs_words "${command% }")"
+	elif [[ $n == 0 && -n $second ]]; then
+		_hcs_reply "$second"
 	else
 		_hcs_positional "$command" $((n + 1))
 	fi

@@ -20,44 +20,8 @@ static bool has_network(const struct container_config *config)
 	return !mode_is(config->network_mode, "host") && !mode_container(config->network_mode);
 }
 
-static bool has_port(const struct network_port *ports, size_t len, const struct network_port *port)
-{
-	for (size_t i = 0; i < len; i++)
-		if (ports[i].container == port->container &&
-		    strcmp(ports[i].protocol, port->protocol) == 0)
-			return true;
-	return false;
-}
-
-/* Those of -p, and with -P every other exposed one on any port of the host. *ret: owned. */
-static int published_ports(const struct container_config *config, struct network_port **ret,
-			   size_t *ret_len, struct error *err)
-{
-	const size_t exposed = config->publish_all ? config->exposed_ports.len : 0;
-	struct network_port *ports = NULL;
-	size_t len = config->ports_len;
-	int r = 0;
-
-	*ret = calloc(len + exposed + 1, sizeof(**ret));
-	if (!*ret)
-		return error_oom(err);
-	if (len > 0)
-		memcpy(*ret, config->ports, len * sizeof(**ret));
-	*ret_len = len;
-	for (size_t i = 0; i < exposed && r == 0; i++) {
-		size_t one = 0;
-
-		r = network_port_parse(config->exposed_ports.items[i], &ports, &one, err);
-		if (r == 0 && one == 1 && !has_port(*ret, *ret_len, &ports[0]))
-			(*ret)[(*ret_len)++] = ports[0];
-		free(TAKE_PTR(ports));
-	}
-	return r;
-}
-
 static int attach_network(struct supervisor *s, struct error *err)
 {
-	_cleanup_free_ struct network_port *ports = NULL;
 	const struct container_config *config = &s->record.config;
 	const char *names[NETWORK_ENDPOINTS_MAX];
 	struct network_request request = {
@@ -65,11 +29,12 @@ static int attach_network(struct supervisor *s, struct error *err)
 		.networks = names,
 		.mac = config->mac_address,
 		.address = config->ip_address,
+		.ports = config->ports,
+		.ports_len = config->ports_len,
 		.aliases = (const char *const *)config->network_aliases.items,
 		.aliases_len = config->network_aliases.len,
 		.subnet = s->service.settings.network.subnet,
 	};
-	int r;
 
 	if (!has_network(config))
 		return 0;
@@ -80,10 +45,7 @@ static int attach_network(struct supervisor *s, struct error *err)
 		return error_set(err, E2BIG, "more than %d networks", NETWORK_ENDPOINTS_MAX);
 	for (size_t i = 0; i < config->networks.len; i++)
 		names[request.networks_len++] = config->networks.items[i];
-	r = published_ports(config, &ports, &request.ports_len, err);
-	request.ports = ports;
-	return r < 0 ? r
-		     : network_attach(&s->service.network, &request, &s->record.state.network, err);
+	return network_attach(&s->service.network, &request, &s->record.state.network, err);
 }
 
 static int write_bundle(struct supervisor *s, struct error *err)

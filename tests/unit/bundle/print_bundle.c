@@ -46,9 +46,10 @@ static int make(struct service *service, const char *dir, struct container_confi
 {
 	_cleanup_image_store_ struct image_store *store = NULL;
 	_cleanup_image_ struct image image = { 0 };
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *dumped = NULL;
+	_cleanup_close_ int dir_fd = -1;
 	struct record record = RECORD_INIT;
-	json_t *stored = NULL;
+	json_auto_t *stored = NULL;
 	size_t len;
 	int r = service_images(service, &store, err);
 
@@ -64,19 +65,19 @@ static int make(struct service *service, const char *dir, struct container_confi
 		r = round_trip(config, &stored, err);
 	if (r < 0)
 		return r;
-	record.config = *config;
 	record.path = (char *)dir;
-	record.dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	record.dir_fd = dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	record.id = (char *)"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 	record.name = (char *)"test";
 	record.state.network.netns = getenv("PRINT_BUNDLE_NETNS");
+	record.config = *config; /* borrowed */
 	r = bundle_write(service, store, &image, &record, err);
 	if (r == 0)
 		r = file_read(record.dir_fd, "bundle/config.json", 1 << 24, &text, &len);
 	if (r < 0)
 		return r;
-	printf("{\"config\": %s, \"bundle\": %s}\n", json_dumps(stored, 0), text);
-	json_decref(stored);
+	dumped = json_dumps(stored, 0);
+	printf("{\"config\": %s, \"bundle\": %s}\n", dumped, text);
 	return 0;
 }
 
