@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "base/path.h"
 #include "container/fs_context.h"
@@ -110,5 +111,9 @@ int bundle_layers(struct bundle *bundle, struct error *err)
 {
 	if (bundle->layers_len == 0)
 		return error_set(err, ENODATA, "the image has no layers: there is nothing to run");
+	/* Of one that was converted, or made for a VM of its own. */
+	if (!bundle->disks && mkdirat(bundle->record->dir_fd, "scratch", 0700) < 0 &&
+	    errno != EEXIST)
+		return error_sys(err, errno, "make the scratch");
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "compute/scratch.h"
+#include "service/container_config_hyperv.h"
 
 int scratch_size_gb(const struct record *record, uint64_t *ret, struct error *err)
 {
@@ -56,7 +57,9 @@ static int make_disk(const struct record *record, struct error *err)
 
 int scratch_make(const struct record *record, struct error *err)
 {
-	if (record->config.isolation == ISOLATION_HYPERV)
+	/* A VM that is joined takes no more disks. */
+	if (record->config.isolation == ISOLATION_HYPERV &&
+	    !container_config_vm_host(&record->config))
 		return make_disk(record, err);
 	if (mkdirat(record->dir_fd, SCRATCH_DIRECTORY, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "make %s/" SCRATCH_DIRECTORY, record->path);
