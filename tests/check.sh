@@ -153,7 +153,7 @@ part_clients() {
 part_vm() {
 	say "The parts of a utility VM, each by itself, and networks"
 	suites=
-	for suite in tests/vm tests/guest tests/nic tests/network; do
+	for suite in tests/vm tests/guest tests/nic; do
 		[ ! -d "$suite" ] || suites="$suites $suite"
 	done
 	export HCS_BUILD="$build" HCS_LIBEXECDIR="$build/libexec/hcs"
