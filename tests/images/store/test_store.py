@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import Store
-from layout import Image, layer, oci_layout, sha256, walk, write_tar
+from .conftest import Store
+from .layout import Image, layer, oci_layout, sha256, walk, write_tar
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-BUILD = pathlib.Path(os.environ.get("HCS_BUILD", HERE.parent.parent / "build"))
+BUILD = pathlib.Path(os.environ.get("HCS_BUILD", HERE.parents[2] / "build"))
 TOOL = BUILD / "tests/images/image_tool"
 
 

@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from conftest import need
-from layout import (Image, docker_archive, layer, oci_layout, pack, sha256, walk, write_directory, write_tar)
+from .conftest import need
+from .layout import (Image, docker_archive, layer, oci_layout, pack, sha256, walk, write_directory, write_tar)
 
 
 def two_layers(how="gzip", **more):
