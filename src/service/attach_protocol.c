@@ -22,12 +22,15 @@ int attach_receive(int sock, struct attach_packet *ret, int flags)
 	struct iovec iov[] = { { .iov_base = &ret->type, .iov_len = 1 },
 			       { .iov_base = ret->data, .iov_len = sizeof(ret->data) } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	unsigned resets = 0;
 	ssize_t n;
 
-	/* Descriptors that somebody sends along are closed by the kernel: there is no room for them. */
-	do
+	/* Descriptors that somebody sends along are closed by the kernel: there is no room for them. That
+	 * the other end went without having read all of ours is told once, and before what it said last. */
+	do {
 		n = recvmsg(sock, &msg, flags);
-	while (n < 0 && errno == EINTR);
+		resets += n < 0 && errno == ECONNRESET;
+	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets == 1)));
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	if (n == 0)

@@ -12,16 +12,23 @@
 /* Of one record; docker's own are below 100 KiB. */
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 #define FILES_MAX 1000
+/* A rotation takes as many renames as there are files; no more than a few can meet one look. */
+#define TRIES_MAX 100
+
+static void file_name(const struct log_reader *reader, unsigned number, char *name, size_t size)
+{
+	if (number == 0)
+		(void)snprintf(name, size, "%s", reader->name);
+	else
+		(void)snprintf(name, size, "%s.%u", reader->name, number);
+}
 
 static int open_file(const struct log_reader *reader, unsigned number)
 {
 	char name[256];
 	int fd;
 
-	if (number == 0)
-		(void)snprintf(name, sizeof(name), "%s", reader->name);
-	else
-		(void)snprintf(name, sizeof(name), "%s.%u", reader->name, number);
+	file_name(reader, number, name, sizeof(name));
 	fd = openat(reader->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
 }
@@ -123,21 +130,20 @@ int log_reader_open(int dir_fd, const char *id, int64_t tail, struct log_reader 
 /* Which number the file that is read has by now: rotation renames it. -1: it is not there any more. */
 static int number_of(const struct log_reader *reader)
 {
+	unsigned missing = 0;
 	struct stat ours, st;
 	char name[256];
 
 	if (fstat(reader->fd, &ours) < 0)
 		return -1;
-	for (unsigned i = 0; i < FILES_MAX; i++) {
-		if (i == 0)
-			(void)snprintf(name, sizeof(name), "%s", reader->name);
-		else
-			(void)snprintf(name, sizeof(name), "%s.%u", reader->name, i);
+	/* While it is under way a number may be free, and the one behind it is not. */
+	for (unsigned i = 0; i < FILES_MAX && missing < 2; i++) {
+		file_name(reader, i, name, sizeof(name));
 		if (fstatat(reader->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			if (i > 0)
-				return -1;
+			missing += i > 0;
 			continue;
 		}
+		missing = 0;
 		if (st.st_ino == ours.st_ino && st.st_dev == ours.st_dev)
 			return (int)i;
 	}
@@ -154,15 +160,25 @@ static bool next_file(struct log_reader *reader)
 		reader->fd = fd < 0 ? -1 : fd;
 		return fd >= 0;
 	}
-	number = number_of(reader);
-	if (number == 0)
-		return false;
-	fd = open_file(reader, number > 0 ? (unsigned)number - 1 : 0);
-	if (fd < 0)
-		return false;
-	(void)close_fd(reader->fd);
-	reader->fd = fd;
-	return true;
+	for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+		number = number_of(reader);
+		if (number == 0)
+			return false;
+		/* Nowhere: looked for again, unless it has really gone. */
+		if (number < 0 && tries + 1 < TRIES_MAX)
+			continue;
+		fd = open_file(reader, number > 0 ? (unsigned)number - 1 : 0);
+		if (fd < 0)
+			continue;
+		/* Had it been renamed meanwhile, this would be a newer one than the next. */
+		if (number < 0 || number_of(reader) == number) {
+			(void)close_fd(reader->fd);
+			reader->fd = fd;
+			return true;
+		}
+		(void)close_fd(fd);
+	}
+	return false;
 }
 
 /* 1: more is there; 0: not yet; -errno. */

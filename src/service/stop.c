@@ -114,7 +114,8 @@ static int stop_locked(const struct service *service, struct record *record, int
 		return r < 0 ? r : 0;
 	}
 	r = send_signal(service, record, sig, err);
-	if (r == 0 && record->state.status == RECORD_PAUSED)
+	/* SIGKILL takes effect without. */
+	if (r == 0 && record->state.status == RECORD_PAUSED && sig != SIGKILL)
 		r = resume(service, record, err);
 	record_unlock(record);
 	if (r == 0)

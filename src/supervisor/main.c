@@ -89,7 +89,7 @@ static void give_up_life(struct supervisor *s)
 }
 
 /* The record is locked; unlocked in the end, when all that there is to store is stored. */
-static void finish(struct supervisor *s, bool failed)
+static void finish(struct supervisor *s, const struct error *failed)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	bool locked = s->record.lock_fd >= 0, removed = s->record.config.auto_remove;
@@ -104,6 +104,9 @@ static void finish(struct supervisor *s, bool failed)
 	if (locked && removed)
 		(void)record_remove(&s->service, &s->record, true, &ignored);
 	record_unlock(&s->record);
+	/* Last, so that whoever hears of it finds nothing half removed. */
+	if (failed)
+		clients_failed(s, failed);
 	streams_deliver(s);
 	clients_exit(s);
 }
@@ -180,9 +183,7 @@ static void run(struct supervisor *s)
 			break;
 		s->oom_killed = false;
 	}
-	if (r < 0)
-		clients_failed(s, &err);
-	finish(s, r < 0);
+	finish(s, r < 0 ? &err : NULL);
 }
 
 static int greet_starter(struct supervisor *s, struct error *err)

@@ -57,6 +57,21 @@ static void what_is_none_of_ours(void **state)
 	assert_int_equal(attach_send(pair[1], ATTACH_INPUT, "x", 1, 0), -EPIPE);
 }
 
+static void the_last_words_of_one_that_did_not_listen(void **state)
+{
+	static struct attach_packet packet;
+	int32_t status = 5;
+
+	(void)state;
+	assert_int_equal(attach_send(pair[0], ATTACH_INPUT, "unread", 6, 0), 0);
+	assert_int_equal(attach_send(pair[1], ATTACH_EXIT, &status, sizeof(status), 0), 0);
+	(void)close(pair[1]);
+	pair[1] = -1;
+	assert_int_equal(attach_receive(pair[0], &packet, 0), 1);
+	assert_int_equal(packet.type, ATTACH_EXIT);
+	assert_int_equal(attach_receive(pair[0], &packet, 0), 0);
+}
+
 static void failures(void **state)
 {
 	_cleanup_error_ struct error err = ERROR_INIT, got = ERROR_INIT, cut = ERROR_INIT;
@@ -79,6 +94,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(packets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_none_of_ours, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_last_words_of_one_that_did_not_listen, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(failures, set_up, tear_down),
 	};
 
