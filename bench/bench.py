@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Compares runhcs with crun and runc, side by side in one run, and with a floor in C; measures hyperv
-isolation beside process isolation, and pulling images beside skopeo, umoci and containerd."""
+isolation beside process isolation, pulling images beside skopeo, umoci and containerd, and hcs beside
+containerd and docker."""
 
 import argparse
 import contextlib
@@ -22,6 +23,7 @@ import cases  # noqa: E402
 import hyperv  # noqa: E402
 import images  # noqa: E402
 import report  # noqa: E402
+import service  # noqa: E402
 import stats  # noqa: E402
 
 MIB = 1024.0
@@ -30,13 +32,14 @@ GROWTH_LIMIT = 1.5  # cost of one container among many ÷ among few
 TINY_MEMORY = 512 * 1024
 TINY_ROUNDS = 5
 PROCESS_KEYS = [c.key for c in cases.CASES] + ["memory", "tiny", "scale"]
-KEYS = [*PROCESS_KEYS, *hyperv.KEYS, *images.KEYS]
+KEYS = [*PROCESS_KEYS, *hyperv.KEYS, *images.KEYS, *service.KEYS]
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("process", "hyperv", "images"),
-                        help="measure one isolation, or the pulling of images, alone (default all)")
+    parser.add_argument("part", nargs="?", choices=("process", "hyperv", "images", "service"),
+                        help="measure one isolation, the pulling of images, or hcs, alone "
+                        "(default all)")
     parser.add_argument("--runhcs", default=os.path.join(HERE, "..", "build", "runhcs"),
                         metavar="PATH", help="default: build/runhcs of this checkout")
     parser.add_argument("--crun", default="crun", metavar="PATH")
@@ -100,9 +103,9 @@ class Driver:
         self.errors = os.path.join(directory, "stderr")
         self.hide = [word for mount in hidden_mounts for word in ("-u", mount)]
 
-    def measure(self, words, rounds, warmup=2, plain=False, timeout=20):
+    def measure(self, words, rounds, warmup=2, plain=False, timeout=20, prefix=()):
         """Returns ({name: {round: (ms, KiB)}}, {name: why it failed})."""
-        command = [self.path, "-n", str(rounds), "-w", str(warmup), "-t", str(timeout),
+        command = [*prefix, self.path, "-n", str(rounds), "-w", str(warmup), "-t", str(timeout),
                    "-e", self.errors]
         command += [] if plain else self.hide
         samples, failures = {}, {}
@@ -293,6 +296,9 @@ def measure_all(args, bench, driver, runtimes, hidden):
     if args.part in (None, "images"):
         program = os.path.join(os.path.dirname(args.runhcs), "libexec/hcs/hcs-image")
         images.measure_all(wanted, add, os.path.dirname(bench.rootfs), program, args.rounds)
+    if args.part in (None, "service"):
+        service.measure_all(wanted, add, driver,
+                            os.path.join(os.path.dirname(args.runhcs), "hcs"), args.rounds)
     return results
 
 
