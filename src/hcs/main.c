@@ -24,7 +24,7 @@ static const struct flag global_flags[] = {
 	     "where images and containers are kept (default $HCS_ROOT, else " SERVICE_ROOT ")"),
 	FLAG(STRING, "runroot", 0, struct global, run_root, "DIR",
 	     "where what runs is kept (default $HCS_RUN_ROOT, else " SERVICE_RUN_ROOT ")"),
-	FLAG(BOOL, "debug", 'D', struct global, debug, NULL, "say what is done"),
+	FLAG(BOOL, "debug", 'D', struct global, debug, NULL, "say what is run, and where"),
 	FLAG(BOOL, "version", 'v', struct global, version, NULL, "show the version"),
 	FLAGS_END,
 };
@@ -126,6 +126,17 @@ static int choose_root(const char *option, const char *variable, const char *usu
 	return *ret ? 0 : error_oom(err);
 }
 
+static void debug(const struct cli *cli, const struct cli_command *command)
+{
+	_cleanup_free_ char *line = NULL;
+
+	if (asprintf(&line, "debug: %s, with the root %s and the run root %s", command->name,
+		     cli->root, cli->run_root) < 0)
+		line = NULL;
+	else
+		hcs_report(line);
+}
+
 static int run_command(const struct cli *cli, struct flag_args *args, char **program_argv,
 		       int *ret_status, struct error *err)
 {
@@ -137,6 +148,8 @@ static int run_command(const struct cli *cli, struct flag_args *args, char **pro
 		return r;
 	if (!command)
 		return image_program_exec(cli, args->items + used, err);
+	if (cli->debug)
+		debug(cli, command);
 	if (command->enters_container) {
 		r = program_seal(program_argv, err);
 		if (r < 0)

@@ -148,6 +148,9 @@ static int convert(const struct service *service, struct service_files *files,
 	r = container_config_check(&record->config, err);
 	if (r == 0)
 		r = check_image(service, record, err);
+	/* Who joins another's VM writes to a directory in either isolation. */
+	if (r == 0 && mode_container(record->config.network_mode))
+		return record_store_config(service, record, err);
 	/* What a conversion that was killed left. */
 	if (r == 0)
 		r = remove_scratch(record, disk ? SCRATCH_DISK : SCRATCH_DIRECTORY, err);
@@ -180,7 +183,8 @@ int service_set_isolation(const struct service *service, const char *name,
 		r = check(&files.record, err);
 	if (r < 0 || files.record.config.isolation == isolation)
 		return r;
-	disk_is_read = isolation == ISOLATION_PROCESS && files.record.state.started_at;
+	disk_is_read = isolation == ISOLATION_PROCESS && files.record.state.started_at &&
+		       !mode_container(files.record.config.network_mode);
 	if (disk_is_read) {
 		/* The VM is made for it while the record is still of the old isolation, and locked. */
 		record_done(&files.record);

@@ -353,13 +353,6 @@ def test_namespaces_of_the_host(service):
     assert "hostname" not in bundle and bundle["linux"]["sysctl"] == {}
 
 
-def test_all_exposed_ports_are_published(service):
-    config, _ = service.make("-P", "-p", "8080:70", "--expose", "70-71/udp", "--expose", "70", "test")
-    assert config["HostConfig"]["PortBindings"] == {
-        "70/tcp": [{"HostIp": "", "HostPort": "8080"}], "70/udp": [{"HostIp": "", "HostPort": ""}],
-        "71/udp": [{"HostIp": "", "HostPort": ""}], "80/tcp": [{"HostIp": "", "HostPort": ""}]}
-
-
 def test_network_by_path(service):
     bundle = service.bundle("test", env={"PRINT_BUNDLE_NETNS": "/run/hcs/netns/x"})
     assert namespaces(bundle)["network"] == "/run/hcs/netns/x"
