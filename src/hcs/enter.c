@@ -3,12 +3,10 @@
 #include "hcs/hcs.h"
 
 struct values {
-	const char *user, *detach_keys;
+	const char *user;
 };
 
 static const struct flag flags[] = {
-	FLAG(STRING, "detach-keys", 0, struct values, detach_keys, "KEYS",
-	     "keys that detach from the shell (default ctrl-p,ctrl-q)"),
 	FLAG(STRING, "user", 'u', struct values, user, "USER[:GROUP]",
 	     "user and group, by name or number"),
 	FLAGS_END,
@@ -33,7 +31,6 @@ static int enter(const struct cli *cli, const struct values *values, const char 
 		.user = values->user && *values->user ? values->user : NULL,
 		.env = env,
 		.args = shell,
-		.detach_keys = values->detach_keys,
 	};
 	int r = hcs_open(cli, &service, err);
 

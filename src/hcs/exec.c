@@ -12,7 +12,7 @@ static const struct flag flags[] = {
 	FLAG(BOOL, "detach", 'd', struct values, detach, NULL,
 	     "return as soon as the process runs"),
 	FLAG(STRING, "detach-keys", 0, struct values, detach_keys, "KEYS",
-	     "keys that detach from the process (default ctrl-p,ctrl-q)"),
+	     "only \"\", none: a process that exec runs stays with hcs"),
 	FLAG(LIST, "env", 'e', struct values, env, "NAME[=VALUE]",
 	     "set a variable; a name alone takes the caller's value"),
 	FLAG(LIST, "env-file", 0, struct values, env_files, "FILE",
@@ -31,6 +31,10 @@ static int check(const struct values *values, struct error *err)
 {
 	if (values->tty && values->interactive && !values->detach && !isatty(STDIN_FILENO))
 		return error_set(err, ENOTTY, "the input device is not a TTY");
+	if (values->detach_keys && *values->detach_keys)
+		return error_set(err, ENOTSUP,
+				 "--detach-keys: nobody would hold the terminal of a process that "
+				 "exec has left; run it with --detach");
 	if (values->workdir && *values->workdir && values->workdir[0] != '/')
 		return error_set(
 			err, EINVAL,
@@ -53,7 +57,6 @@ static int exec(const struct cli *cli, const struct values *values, const struct
 		.user = values->user && *values->user ? values->user : NULL,
 		.workdir = values->workdir && *values->workdir ? values->workdir : NULL,
 		.args = args->items + 1,
-		.detach_keys = values->detach_keys,
 	};
 	struct strv env = { 0 };
 	int r = check(values, err);

@@ -63,7 +63,6 @@ struct service_exec {
 	const char *user, *workdir;
 	const char *const *env; /* "K=V" or "K" (the caller's), NULL-terminated; may be NULL */
 	char *const *args;      /* NULL-terminated */
-	const char *detach_keys;
 };
 int service_exec(const struct service *service, const char *name, const struct service_exec *exec,
 		 int *ret_status, struct error *err);

@@ -250,3 +250,11 @@ def test_reboot(service):
     assert (state["Status"], state["Error"]) == ("exited", "the host was restarted")
     service("start", "before")
     assert service.status("before") == "running"
+
+
+def test_exec_cannot_be_left(service):
+    """Nobody would hold its terminal: refused by name, not accepted and forgotten."""
+    service.started("host9", "sleep", "1000")
+    refused = service("exec", "--detach-keys", "ctrl-a", "host9", "true", check=False)
+    assert refused.returncode != 0 and "--detach-keys" in refused.stderr
+    assert service("exec", "--detach-keys", "", "host9", "echo", "ran").stdout == "ran\n"
