@@ -68,6 +68,12 @@ int record_rename(const struct service *service, struct record *record, const ch
 /* Name, directory, image pin, anonymous volumes (when volumes): all of it, the directory last. */
 int record_remove(const struct service *service, struct record *record, bool volumes,
 		  struct error *err);
+/* The same in two steps. Retired it is gone for everybody, its name and its image free; what is left are the
+ * files, for record_discard or, by whoever next makes, removes or lists containers, for record_sweep. */
+int record_retire(const struct service *service, struct record *record, bool volumes,
+		  struct error *err);
+int record_discard(const struct service *service, struct record *record, bool volumes,
+		   struct error *err);
 
 /* Gives the lock up; the record stays as it was read. */
 void record_unlock(struct record *record);

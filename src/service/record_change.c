@@ -9,6 +9,7 @@
 #include "base/remove.h"
 #include "base/timestamp.h"
 #include "service/names.h"
+#include "service/reconcile.h"
 #include "service/record_store.h"
 
 #define INVENTED_MAX 1000
@@ -264,34 +265,43 @@ static int remove_volumes(const struct service *service, const struct container_
 	return 0;
 }
 
-/* What is left of a record whose directory has been renamed to path, and that has no name any more. */
-static int finish_removal(const struct service *service, const struct record *record,
-			  const char *path, bool volumes, struct error *err)
+/* What else a record holds whose directory has been renamed, and that has no name any more. */
+static int release(const struct service *service, const struct record *record, bool volumes,
+		   struct error *err)
 {
 	_cleanup_image_store_ struct image_store *images = NULL;
 	int r = service_images(service, &images, err);
 
 	if (r == 0)
 		r = image_store_unpin(images, record->id, err);
-	if (r == 0 && volumes)
-		r = remove_volumes(service, &record->config, err);
-	if (r < 0)
-		return r;
-	r = remove_tree(service->root_fd, path);
+	return r == 0 && volumes ? remove_volumes(service, &record->config, err) : r;
+}
+
+static int remove_directory(const struct service *service, const char *path, struct error *err)
+{
+	int r = remove_tree(service->root_fd, path);
+
 	return r < 0 ? error_sys(err, -r, "remove %s/%s", service->root, path) : 0;
 }
 
-int record_remove(const struct service *service, struct record *record, bool volumes,
+#define REMOVED_PATH_SIZE                                                                          \
+	(sizeof(RECORD_CONTAINERS) + sizeof(RECORD_REMOVED_VOLUMES) + RECORD_ID_LEN + 2)
+
+static void removed_path(const struct record *record, bool volumes, char path[REMOVED_PATH_SIZE])
+{
+	(void)snprintf(path, REMOVED_PATH_SIZE, RECORD_CONTAINERS "/%s%s",
+		       volumes ? RECORD_REMOVED_VOLUMES : RECORD_REMOVED, record->id);
+}
+
+int record_retire(const struct service *service, struct record *record, bool volumes,
 		  struct error *err)
 {
-	char from[sizeof(RECORD_CONTAINERS) + RECORD_ID_LEN + 2];
-	char to[sizeof(RECORD_CONTAINERS) + sizeof(RECORD_REMOVED_VOLUMES) + RECORD_ID_LEN + 2];
+	char from[sizeof(RECORD_CONTAINERS) + RECORD_ID_LEN + 2], to[REMOVED_PATH_SIZE];
 	_cleanup_close_ int names_lock = -1;
 	int r;
 
 	(void)snprintf(from, sizeof(from), RECORD_CONTAINERS "/%s", record->id);
-	(void)snprintf(to, sizeof(to), RECORD_CONTAINERS "/%s%s",
-		       volumes ? RECORD_REMOVED_VOLUMES : RECORD_REMOVED, record->id);
+	removed_path(record, volumes, to);
 	/* From here it is removed for everybody, and whoever lists the containers can finish it. */
 	if (renameat(service->root_fd, from, service->root_fd, to) < 0)
 		return error_sys(err, errno, "remove %s/%s", service->root, from);
@@ -300,11 +310,30 @@ int record_remove(const struct service *service, struct record *record, bool vol
 		return names_lock;
 	give_name_back(service, record->name, record->id);
 	names_lock = close_fd(names_lock);
-	r = finish_removal(service, record, to, volumes, err);
+	r = release(service, record, volumes, err);
+	return r < 0 ? error_wrap(err, r, "remove container " RECORD_SHORT, record->id) : 0;
+}
+
+int record_discard(const struct service *service, struct record *record, bool volumes,
+		   struct error *err)
+{
+	char path[REMOVED_PATH_SIZE];
+	int r;
+
+	removed_path(record, volumes, path);
+	r = remove_directory(service, path, err);
 	if (r < 0)
 		return error_wrap(err, r, "remove container " RECORD_SHORT, record->id);
 	record_sweep(service);
 	return 0;
+}
+
+int record_remove(const struct service *service, struct record *record, bool volumes,
+		  struct error *err)
+{
+	int r = record_retire(service, record, volumes, err);
+
+	return r < 0 ? r : record_discard(service, record, volumes, err);
 }
 
 static const char *after(const char *text, const char *prefix)
@@ -356,8 +385,10 @@ static void sweep_entry(const struct service *service, const char *name)
 	    !take_left(service, path, &record))
 		return;
 	(void)record_load(&record, &unreadable);
-	(void)finish_removal(service, &record, path, after(name, RECORD_REMOVED_VOLUMES) != NULL,
-			     &ignored);
+	/* A supervisor retires the record before it has cleared all away: killed then, that is done here. */
+	if (reconcile_clean(service, &record, &ignored) == 0 &&
+	    release(service, &record, after(name, RECORD_REMOVED_VOLUMES) != NULL, &ignored) == 0)
+		(void)remove_directory(service, path, &ignored);
 }
 
 void record_sweep(const struct service *service)

@@ -15,16 +15,17 @@ int client_add(struct supervisor *s, int sock, bool starter)
 	return 0;
 }
 
-void client_accept(struct supervisor *s)
+bool client_accept(struct supervisor *s)
 {
 	int sock = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	_cleanup_error_ struct error err = ERROR_INIT;
 
 	if (sock < 0 || client_add(s, sock, false) == 0)
-		return;
+		return sock >= 0;
 	(void)error_set(&err, EMFILE, "%d clients are attached already", ATTACH_CLIENTS_MAX);
 	(void)attach_send_failure(sock, &err);
 	(void)close_fd(sock);
+	return true;
 }
 
 /* The end of the input of whoever had it, where the container is to see that. */

@@ -161,11 +161,9 @@ static int make(struct supervisor *s, struct error *err)
 	return store_running(s, err);
 }
 
-/* The container's own part of what was made; the record stays. */
-static int undo(struct supervisor *s, struct error *err)
+/* All but the network. */
+static int undo_container(struct supervisor *s, struct error *err)
 {
-	int r;
-
 	if (s->process.pidfd >= 0) {
 		(void)pidfd_kill(s->process.pidfd, SIGKILL);
 		(void)pidfd_reap(s->process.pidfd);
@@ -173,12 +171,38 @@ static int undo(struct supervisor *s, struct error *err)
 	}
 	s->process.pid = 0;
 	s->oom_fd = close_fd(s->oom_fd);
-	r = compute_delete(&s->service.host, s->record.id, true, err);
-	if (r == 0 && has_network(&s->record.config))
-		r = network_detach(&s->service.network, s->record.id, err);
 	network_attachment_done(&s->record.state.network);
 	s->record.state.network = (struct network_attachment){ 0 };
+	return compute_delete(&s->service.host, s->record.id, true, err);
+}
+
+/* The container's own part of what was made; the record stays. */
+static int undo(struct supervisor *s, struct error *err)
+{
+	int r = undo_container(s, err);
+
+	s->network_waits = false;
+	if (r == 0 && has_network(&s->record.config))
+		r = network_detach(&s->service.network, s->record.id, err);
 	return r;
+}
+
+/* Whether nobody misses what the network has of it for a moment more: no port, no address that the next
+ * container could want, no plugin that its user knows. */
+static bool network_can_wait(const struct container_config *config)
+{
+	return has_network(config) && config->networks.len == 0 && config->ports_len == 0 &&
+	       !config->ip_address && !config->mac_address &&
+	       (!config->network_mode || mode_is(config->network_mode, "none") ||
+		mode_is(config->network_mode, NETWORK_DEFAULT));
+}
+
+int life_leave_network(struct supervisor *s, struct error *err)
+{
+	if (!s->network_waits)
+		return 0;
+	s->network_waits = false;
+	return network_detach(&s->service.network, s->record.id, err);
 }
 
 static void store_failure(struct supervisor *s, const struct error *why)
@@ -239,7 +263,8 @@ int life_end(struct supervisor *s, struct error *err)
 	look_for_oom(s);
 	/* What the user said meanwhile. */
 	r = record_relock(&s->service, &s->record, err);
-	undo_r = undo(s, &undo_err);
+	s->network_waits = network_can_wait(&s->record.config);
+	undo_r = s->network_waits ? undo_container(s, &undo_err) : undo(s, &undo_err);
 	if (r < 0)
 		return r;
 	state->status = RECORD_EXITED;

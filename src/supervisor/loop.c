@@ -134,7 +134,7 @@ int loop_step(struct supervisor *s, bool streams, int timeout_ms, bool *ret_ende
 	serve_clients(s, p + P_CLIENTS);
 	/* New ones last: they have no place in p. */
 	if (p[P_LISTEN].revents)
-		client_accept(s);
+		(void)client_accept(s);
 	*ret_ended = p[P_PROCESS].revents != 0;
 	return 0;
 }

@@ -75,34 +75,62 @@ static int listen_for_clients(struct supervisor *s, struct error *err)
 	return 0;
 }
 
-/* From here nobody takes us for the container's supervisor. */
-static void give_up_life(struct supervisor *s)
+/* Whoever has connected by now hears of the end as those do that were here before. */
+static void stop_listening(struct supervisor *s)
 {
 	char path[RUN_DIR_SIZE], sock[RUN_DIR_SIZE + sizeof(ATTACH_SOCKET) + 1];
 
 	run_dir(s, path);
 	(void)snprintf(sock, sizeof(sock), "%s/" ATTACH_SOCKET, path);
-	s->listen_fd = close_fd(s->listen_fd);
 	(void)unlinkat(s->service.run_fd, sock, 0);
+	for (int i = 0; i < ATTACH_CLIENTS_MAX && client_accept(s); i++)
+		;
+	s->listen_fd = close_fd(s->listen_fd);
+}
+
+/* From here nobody takes us for the container's supervisor. */
+static void give_up_life(struct supervisor *s)
+{
+	char path[RUN_DIR_SIZE];
+
+	run_dir(s, path);
 	(void)unlinkat(s->service.run_fd, path, AT_REMOVEDIR);
 	s->alive_fd = close_fd(s->alive_fd);
+}
+
+/* After those that wait for the end have been told: another try is the next command's. */
+static void leave_network(struct supervisor *s, bool stored)
+{
+	_cleanup_error_ struct error why = ERROR_INIT, ignored = ERROR_INIT;
+
+	if (life_leave_network(s, &why) < 0 && stored &&
+	    record_set_error(&s->record, error_text(&why), &ignored) == 0)
+		(void)record_store_state(&s->record, &ignored);
 }
 
 /* The record is locked; unlocked in the end, when all that there is to store is stored. */
 static void finish(struct supervisor *s, const struct error *failed)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
-	bool locked = s->record.lock_fd >= 0, removed = s->record.config.auto_remove;
+	bool locked = s->record.lock_fd >= 0, stored = false;
+	bool removed = locked && s->record.config.auto_remove;
 
 	s->record.state.supervisor = 0;
 	s->record.state.supervisor_start = 0;
 	/* Killed at any point of this, we are found out: by a record that says running, or by our
 	 * directory. */
 	if (locked && !removed && !failed)
-		(void)record_store_state(&s->record, &ignored);
+		stored = record_store_state(&s->record, &ignored) == 0;
+	stop_listening(s);
+	removed = removed && record_retire(&s->service, &s->record, true, &ignored) == 0;
+	/* All that the user can see of it is as it will be: what is left is ours. Output that somebody does
+	 * not take is waited for below, without the lock. */
+	if (!failed && streams_flush(s))
+		clients_exit(s);
+	leave_network(s, stored);
 	give_up_life(s);
-	if (locked && removed)
-		(void)record_remove(&s->service, &s->record, true, &ignored);
+	if (removed)
+		(void)record_discard(&s->service, &s->record, true, &ignored);
 	record_unlock(&s->record);
 	/* Last, so that whoever hears of it finds nothing half removed. */
 	if (failed)
@@ -178,6 +206,7 @@ static void run(struct supervisor *s)
 			break;
 		if (!restart_wanted(s, s->record.state.restart_count))
 			break;
+		leave_network(s, false);
 		delay = restart_delay_ms(delay, clock_ms() - s->started_ms);
 		if (!wait_for_restart(s, delay, &err))
 			break;

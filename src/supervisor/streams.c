@@ -113,19 +113,23 @@ static bool deliver_more(struct supervisor *s, struct stream *stream)
 	return stream->len > 0;
 }
 
+bool streams_flush(struct supervisor *s)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->out); i++)
+		more |= deliver_more(s, &s->out[i]);
+	return !more;
+}
+
 void streams_deliver(struct supervisor *s)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	bool ended;
 
-	for (;;) {
-		bool more = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(s->out); i++)
-			more |= deliver_more(s, &s->out[i]);
-		if (!more || loop_step(s, false, -1, &ended, &ignored) < 0)
+	while (!streams_flush(s))
+		if (loop_step(s, false, -1, &ended, &ignored) < 0)
 			return;
-	}
 }
 
 void streams_close(struct supervisor *s)

@@ -64,13 +64,16 @@ struct supervisor {
 	bool stopping; /* told to end: no restart */
 	int exit_status;
 	int64_t started_ms;
+	bool network_waits; /* for life_leave_network */
 };
 
 /* life.c: one life. Both with the record locked. */
 int life_begin(struct supervisor *s, struct error *err);
-/* After its process has ended: stores that unless the record is to be removed, and undoes all that
- * life_begin made. */
+/* After its process has ended: puts that into the record, and undoes all that life_begin made, but for a
+ * network that can wait. */
 int life_end(struct supervisor *s, struct error *err);
+/* Undoes that too: it is a quarter of the time from the end to the user's prompt. */
+int life_leave_network(struct supervisor *s, struct error *err);
 
 /* stdio.c */
 struct stdio { /* the container's ends: -1 where it has a terminal */
@@ -86,12 +89,15 @@ void stream_read(struct supervisor *s, struct stream *stream);
 void stream_send(struct supervisor *s, struct stream *stream);
 /* Reads what is left when nobody is to write any more. */
 void stream_drain(struct supervisor *s, struct stream *stream);
+/* Passes on what was left, as far as it is taken at once; true: all of it. */
+bool streams_flush(struct supervisor *s);
 /* Passes on what was left; returns when all have it or have been waited for. */
 void streams_deliver(struct supervisor *s);
 void streams_close(struct supervisor *s);
 
 /* clients.c */
-void client_accept(struct supervisor *s);
+/* false: nobody was waiting. */
+bool client_accept(struct supervisor *s);
 int client_add(struct supervisor *s, int sock, bool starter);
 void client_remove(struct supervisor *s, size_t index);
 /* Takes one packet. */
