@@ -57,6 +57,15 @@ bool reconcile_is_alive(const struct record *record)
 	return fd >= 0 && record_flock(fd, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
 }
 
+void reconcile_await_death(const struct record *record)
+{
+	_cleanup_close_ int fd =
+		openat(record->dir_fd, RECORD_ALIVE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0)
+		(void)record_flock(fd, LOCK_SH);
+}
+
 int reconcile_clean(const struct service *service, const struct record *record, struct error *err)
 {
 	char path[sizeof(RECORD_CONTAINERS) + 1 + RECORD_ID_LEN + 1];

@@ -17,5 +17,8 @@ int reconcile(const struct service *service, struct record *record, bool *ret_re
 int reconcile_clean(const struct service *service, const struct record *record, struct error *err);
 /* Whether the supervisor of the record holds its lock of life. */
 bool reconcile_is_alive(const struct record *record);
+/* Waits until it is not: one that is being killed closes its descriptors one by one, its socket before its
+ * lock. */
+void reconcile_await_death(const struct record *record);
 /* Of this boot; caller frees, NULL when it cannot be read. */
 char *reconcile_boot_id(void);

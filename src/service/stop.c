@@ -9,6 +9,7 @@
 #include "base/pid.h"
 #include "base/signal_name.h"
 #include "service/lifecycle.h"
+#include "service/reconcile.h"
 #include "service/record.h"
 #include "service/record_store.h"
 #include "service/supervisor.h"
@@ -238,8 +239,9 @@ int service_remove(const struct service *service, const char *name, bool force, 
 }
 
 /* By the rename that removing begins with. */
+/* *ret_status: the last one that it had. */
 static int await_removal(const struct service *service, const struct record *record,
-			 struct error *err)
+			 int *ret_status, struct error *err)
 {
 	_cleanup_free_ char *dir = NULL;
 	_cleanup_close_ int watch = inotify_init1(IN_CLOEXEC);
@@ -250,6 +252,8 @@ static int await_removal(const struct service *service, const struct record *rec
 	}
 	if (watch < 0 || inotify_add_watch(watch, dir, IN_MOVED_FROM | IN_DELETE) < 0)
 		return error_sys(err, errno, "watch %s", dir);
+	if (inotify_add_watch(watch, record->path, IN_MOVED_TO) < 0 && errno != ENOENT)
+		return error_sys(err, errno, "watch %s", record->path);
 	for (;;) {
 		_cleanup_record_ struct record now = RECORD_INIT;
 		_Alignas(struct inotify_event) char events[4096];
@@ -261,6 +265,7 @@ static int await_removal(const struct service *service, const struct record *rec
 		}
 		if (r < 0)
 			return r;
+		*ret_status = now.state.exit_code;
 		if (read(watch, events, sizeof(events)) < 0 && errno != EINTR)
 			return error_sys(err, errno, "watch %s", dir);
 	}
@@ -303,14 +308,13 @@ static int await_end(const struct service *service, const struct record *record,
 		return 0;
 	}
 	/* No word of it: the record knows, or the supervisor was killed. */
-	r = record_open(service, record->id, RECORD_READ, &now, err);
-	if (r == -ENOENT) {
-		error_done(err);
-		*ret_status = 128 + SIGKILL;
-		return 0;
-	}
+	reconcile_await_death(record);
+	/* Its lock may be closed last: waited for, so that what is read is in order. */
+	r = record_open(service, record->id, RECORD_LOCK, &now, err);
 	if (r == 0)
 		*ret_status = now.state.exit_code;
+	else if (r == -ENOENT) /* nobody knows: no status is made up */
+		(void)error_wrap(err, r, "its exit status went with it");
 	return r;
 }
 
@@ -335,5 +339,5 @@ int service_wait(const struct service *service, const char *name, const char *co
 	}
 	if (next || record_is_up(&record))
 		r = await_end(service, &record, ret_status, err);
-	return r == 0 && removed ? await_removal(service, &record, err) : r;
+	return r == 0 && removed ? await_removal(service, &record, ret_status, err) : r;
 }

@@ -181,10 +181,12 @@ def test_wait_for_removal_and_the_next_exit(service):
     if "unknown flag" in (results.get("removed") and results["removed"].stderr or ""):
         pytest.skip("wait has no --condition, as docker's has none")
     service("start", "-a", "awaited", check=False)
-    service("rm", "awaited")
-    for thread in threads:
-        thread.join(60)
+    threads[0].join(60)
     assert results["next-exit"].stdout == "5\n"
+    assert "removed" not in results
+    service("rm", "awaited")
+    threads[1].join(60)
+    assert results["removed"].stdout == "5\n"
 
 
 def test_exec_runs_beside_it(service):
