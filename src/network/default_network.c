@@ -9,12 +9,14 @@
 #include "base/json.h"
 #include "base/subprocess.h"
 #include "network/route.h"
+#include "network/ruleset.h"
 #include "network/state.h"
 
 #define DEFAULT_RUN_ROOT "/run/hcs"
 /* 10.90.0.0/16, and on from there: below are those that other tools begin with. */
 #define SUBNET_FIRST 90
 #define SUBNET_STATE "bridge.json"
+#define RULES_STATE "rules.json"
 #define PREFIX_MIN                                                                                 \
 	8 /* of a configured subnet: what host-local can walk, and room for a container */
 #define PREFIX_MAX 29
@@ -263,6 +265,45 @@ static const char *find_iptables(void)
 	return NULL;
 }
 
+/* Nobody has touched any rule since ours were seen: an iptables that looks for them is a tenth of a start. */
+static bool seen_already(const struct network_paths *paths, const json_t *now)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int fd = -1;
+	json_t *seen = NULL;
+	bool same;
+
+	if (!now || state_open(paths, false, &fd, &ignored) < 0 ||
+	    state_load(fd, RULES_STATE, &seen, &ignored) < 0)
+		return false;
+	same = json_equal(seen, now);
+	json_decref(seen);
+	return same;
+}
+
+/* Without it the next start looks for itself. */
+static void remember_seen(const struct network_paths *paths, const json_t *now)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	_cleanup_close_ int locked_fd = -1;
+
+	if (now && state_open(paths, true, &locked_fd, &ignored) == 0)
+		(void)state_store(locked_fd, RULES_STATE, now, &ignored);
+}
+
+/* Asked for before the rules are looked for, so that a change meanwhile is one. */
+static json_t *rules_state(const char *program, const char *bridge, const char *subnet)
+{
+	json_t *now = ruleset_state(program);
+
+	if (now && (json_object_set_new(now, "bridge", json_string(bridge)) < 0 ||
+		    json_object_set_new(now, "subnet", json_string(subnet)) < 0)) {
+		json_decref(now);
+		return NULL;
+	}
+	return now;
+}
+
 int default_network_open_host(const struct network_paths *paths, const struct cni_config *config,
 			      struct error *err)
 {
@@ -282,13 +323,22 @@ int default_network_open_host(const struct network_paths *paths, const struct cn
 		    "RELATED,ESTABLISHED,DNAT", "-j", "ACCEPT" } },
 	};
 	_cleanup_close_ int locked_fd = -1;
+	json_t *now;
 	int r;
 
 	if (!program)
 		return error_set(err, ENOENT,
 				 "the default network needs iptables, which is not installed (or "
 				 "use --network none)");
+	now = rules_state(program, bridge, subnet);
+	if (seen_already(paths, now)) {
+		json_decref(now);
+		return 0;
+	}
 	r = iptables(program, "-C", rules[0].rule, err);
+	if (r == 0)
+		remember_seen(paths, now);
+	json_decref(now);
 	if (r <= 0)
 		return r;
 	r = state_open(paths, true, &locked_fd, err);

@@ -11,6 +11,7 @@
  *   RUN/cni/ports/…       host ports taken by containers (port_claim.h)
  *   RUN/cni/leases/       the default network's addresses (host-local's)
  *   RUN/cni/bridge.json   the default network's bridge and subnet
+ *   RUN/cni/rules.json    the state of the host's rules (ruleset.h) in which its own were seen last
  */
 #include <jansson.h>
 #include <stdbool.h>

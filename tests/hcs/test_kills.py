@@ -51,6 +51,20 @@ def test_supervisor_of_one_that_is_to_be_removed(service):
     service.assert_nothing_left()
 
 
+def test_supervisor_that_has_told_of_the_end_already(service):
+    """It takes the network off, and removes the files, when the user has his prompt again."""
+    for _ in range(10):
+        service("run", "--rm", "--name", "told", "nano", "true")
+        for pid in supervisors(service):
+            kill(pid)
+    settle(service)
+    service("run", "--name", "kept", "nano", "true")
+    for pid in supervisors(service):
+        kill(pid)
+    assert service.status("kept") == "exited"
+    settle(service)
+
+
 def test_supervisor_while_somebody_is_attached(service):
     process = service.popen("run", "--name", "seen", "nano", "sh", "-c", "echo up; sleep 1000")
     assert process.stdout.readline() == b"up\n"

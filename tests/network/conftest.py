@@ -134,7 +134,7 @@ class Host:
         found = [str(p) for p in (self.run_dir / "netns").glob("*")]
         found += [str(p) for p in (self.run_dir / "cni").glob("ports/*")]
         found += [str(p) for p in (self.run_dir / "cni").glob("leases/*/*.*.*.*")]
-        usual = {"ports", "leases", "bridge.json"}
+        usual = {"ports", "leases", "bridge.json", "rules.json"}
         found += [str(p) for p in (self.run_dir / "cni").glob("*") if p.name not in usual]
         found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines()
                   if str(self.run_dir) in line]

@@ -38,6 +38,7 @@ def test_default_network(host):
 
 
 def test_outside_is_reached_by_nat(host):
+    host.attach("zero", "-n", "bridge")  # makes the rules: the next one sees them, and remembers that
     one = host.attach("one", "-n", "bridge")
     host.serve(host.world_path, "tcp", 7000)
     assert host.ask(one["netns"], "tcp", "192.0.2.2", 7000) == "192.0.2.1"
