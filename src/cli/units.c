@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 
-static char *scaled(uint64_t bytes, double base, const char *const *units, size_t len,
+static char *scaled(uint64_t bytes, double base, int digits, const char *const *units, size_t len,
 		    char buf[UNITS_SIZE])
 {
 	double value = (double)bytes;
@@ -15,22 +15,27 @@ static char *scaled(uint64_t bytes, double base, const char *const *units, size_
 		value /= base;
 		i++;
 	}
-	(void)snprintf(buf, UNITS_SIZE, "%.4g%s", value, units[i]);
+	(void)snprintf(buf, UNITS_SIZE, "%.*g%s", digits, value, units[i]);
 	return buf;
 }
 
+static const char *const decimal_units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+
 char *units_decimal(uint64_t bytes, char buf[UNITS_SIZE])
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	return scaled(bytes, 1000, 4, decimal_units, ARRAY_SIZE(decimal_units), buf);
+}
 
-	return scaled(bytes, 1000, units, ARRAY_SIZE(units), buf);
+char *units_decimal_short(uint64_t bytes, char buf[UNITS_SIZE])
+{
+	return scaled(bytes, 1000, 3, decimal_units, ARRAY_SIZE(decimal_units), buf);
 }
 
 char *units_binary(uint64_t bytes, char buf[UNITS_SIZE])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 
-	return scaled(bytes, 1024, units, ARRAY_SIZE(units), buf);
+	return scaled(bytes, 1024, 4, units, ARRAY_SIZE(units), buf);
 }
 
 char *units_duration(int64_t seconds, char buf[UNITS_SIZE])

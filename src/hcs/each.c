@@ -17,11 +17,14 @@ int each_container(const struct cli *cli, const struct flag_args *names,
 		_cleanup_error_ struct error failure = ERROR_INIT;
 		_cleanup_output_ struct output out = OUTPUT_INIT;
 
-		if (one(&service, names->items[i], data, &failure) < 0) {
+		const int done = one(&service, names->items[i], data, &failure);
+
+		if (done < 0) {
 			hcs_report(error_text(&failure));
 			*ret_status = 1;
-			continue;
 		}
+		if (done < 0 || done == EACH_NOT_THERE)
+			continue;
 		output_format(&out, "%s\n", names->items[i]);
 		r = output_flush(&out, err);
 	}

@@ -26,6 +26,7 @@ int hcs_open(const struct cli *cli, struct service *ret, struct error *err);
 /* One line on the standard error, as main prints errors; for commands that go on with the next name. */
 void hcs_report(const char *message);
 
+#define EACH_NOT_THERE 1 /* said by the function itself: no failure, but its name is not printed */
 /* Calls one for each name; prints the names it worked for, at once, and the errors. *ret_status: 1 when
  * there was one. -errno: that of the output. */
 int each_container(const struct cli *cli, const struct flag_args *names,

@@ -50,7 +50,7 @@ static int put_row(json_t *rows, const char *id, const struct image_history *his
 	else
 		view_text(&row, "CreatedBy", by);
 	if (values->human)
-		view_text(&row, "Size", units_decimal(size, human));
+		view_text(&row, "Size", units_decimal_short(size, human));
 	else
 		view_format(&row, "Size", "%llu", (unsigned long long)size);
 	view_text(&row, "Comment", history->comment);

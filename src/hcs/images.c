@@ -96,7 +96,7 @@ static int put_row(json_t *rows, const struct image *image, const char *name,
 	view_id(&row, "ID", image->id, values->no_trunc);
 	view_text(&row, "CreatedSince", view_ago(image->config.created, buf));
 	view_text(&row, "CreatedAt", view_time(image->config.created, buf));
-	view_text(&row, "Size", units_decimal(image->size, size));
+	view_text(&row, "Size", units_decimal_short(image->size, size));
 	view_text(&row, "VirtualSize", size);
 	view_text(&row, "UniqueSize", "N/A");
 	view_text(&row, "SharedSize", "N/A");

@@ -130,8 +130,8 @@ static void put_size(struct view *row, struct image_store *images, const struct 
 		below = image.size;
 		image_done(&image);
 	}
-	view_format(row, "Size", "%s (virtual %s)", units_decimal(size, own),
-		    units_decimal(size + below, all));
+	view_format(row, "Size", "%s (virtual %s)", units_decimal_short(size, own),
+		    units_decimal_short(size + below, all));
 }
 
 static int put_row(json_t *rows, const struct record *record, struct image_store *images,
@@ -285,6 +285,23 @@ static int collect(const struct service *service, const struct view_records *rec
 	return r;
 }
 
+static int check_statuses(const struct filter *filter, struct error *err)
+{
+	for (size_t i = 0; i < filter->len; i++) {
+		bool known = strcmp(filter->items[i].key, "status") != 0;
+
+		for (int s = RECORD_CREATED; s <= RECORD_DEAD && !known; s++)
+			known = strcmp(filter->items[i].value,
+				       record_status_name((enum record_status)s)) == 0;
+		if (!known)
+			return error_set(err, EINVAL,
+					 "invalid filter 'status=%s': created, running, paused, "
+					 "restarting, removing, exited or dead is expected",
+					 filter->items[i].value);
+	}
+	return 0;
+}
+
 static int parse_last(const struct values *values, size_t *ret, struct error *err)
 {
 	int64_t n = 0;
@@ -314,6 +331,8 @@ static int show(const struct cli *cli, const struct values *values, struct error
 
 	if (r == 0)
 		r = filter_parse(&values->filters, filter_keys, &filter, err);
+	if (r == 0)
+		r = check_statuses(&filter, err);
 	if (r == 0)
 		r = hcs_open(cli, &service, err);
 	if (r == 0)

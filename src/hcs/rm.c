@@ -18,10 +18,11 @@ static int one(const struct service *service, const char *name, void *data, stru
 	const struct values *values = data;
 	int r = service_remove(service, name, values->force, values->volumes, err);
 
-	/* As docker: what is to be gone by force may be gone. */
+	/* As docker: what is to be gone by force may be gone, which is said but no failure. */
 	if (r == -ENOENT && values->force) {
+		hcs_report(error_text(err));
 		error_done(err);
-		return 0;
+		return EACH_NOT_THERE;
 	}
 	return r;
 }

@@ -20,8 +20,44 @@ static bool has_network(const struct container_config *config)
 	return !mode_is(config->network_mode, "host") && !mode_container(config->network_mode);
 }
 
+static bool is_bound(const struct container_config *config, const struct network_port *port)
+{
+	for (size_t i = 0; i < config->ports_len; i++)
+		if (config->ports[i].container == port->container &&
+		    strcmp(config->ports[i].protocol, port->protocol) == 0)
+			return true;
+	return false;
+}
+
+/* Those of -p and, with --publish-all, all others that are exposed, on ports chosen anew at each start. */
+static int ports_to_publish(const struct container_config *config, struct network_port **ret,
+			    size_t *ret_len, struct error *err)
+{
+	_cleanup_free_ struct network_port *ports = NULL;
+	struct network_port *all;
+	size_t len = 0, n = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && config->publish_all && i < config->exposed_ports.len; i++)
+		r = network_port_parse(config->exposed_ports.items[i], &ports, &len, err);
+	if (r < 0)
+		return r;
+	all = calloc(config->ports_len + len + 1, sizeof(*all));
+	if (!all)
+		return error_oom(err);
+	for (; n < config->ports_len; n++)
+		all[n] = config->ports[n];
+	for (size_t i = 0; i < len; i++)
+		if (!is_bound(config, &ports[i]))
+			all[n++] = ports[i];
+	*ret = all;
+	*ret_len = n;
+	return 0;
+}
+
 static int attach_network(struct supervisor *s, struct error *err)
 {
+	_cleanup_free_ struct network_port *ports = NULL;
 	const struct container_config *config = &s->record.config;
 	const char *names[NETWORK_ENDPOINTS_MAX];
 	struct network_request request = {
@@ -29,15 +65,19 @@ static int attach_network(struct supervisor *s, struct error *err)
 		.networks = names,
 		.mac = config->mac_address,
 		.address = config->ip_address,
-		.ports = config->ports,
-		.ports_len = config->ports_len,
 		.aliases = (const char *const *)config->network_aliases.items,
 		.aliases_len = config->network_aliases.len,
 		.subnet = s->service.settings.network.subnet,
 	};
 
+	int r;
+
 	if (!has_network(config))
 		return 0;
+	r = ports_to_publish(config, &ports, &request.ports_len, err);
+	if (r < 0)
+		return r;
+	request.ports = ports;
 	if (!mode_is(config->network_mode, "none"))
 		names[request.networks_len++] =
 			config->network_mode ? config->network_mode : NETWORK_DEFAULT;

@@ -138,6 +138,8 @@ def test_remove_wants_force_for_a_running_one(service):
     assert "Stop the container before" in service.fails("rm", "busy")
     service("rm", "-f", "busy")
     service.assert_nothing_left()
+    again = service("rm", "-f", "busy")
+    assert again.stdout == "" and "No such container: busy" in again.stderr
 
 
 def test_remove_by_rm_and_by_rm_at_once(service):

@@ -32,6 +32,18 @@ def test_ps_shows_what_runs_and_all(service):
     service("unpause", "one")
 
 
+def test_sizes_have_three_digits_as_docker_prints_them(service):
+    size = service("images", "--format", "{{.Size}}", "nano").stdout.strip()
+    number, unit = re.match(r"([\d.]+)([kM]?B)$", size).groups()
+    assert unit == "MB" and 1 <= len(number.replace(".", "")) <= 3
+    (step,) = rows(service("history", "--format", "json", "nano"))
+    assert step["Size"] == size
+
+
+def test_a_status_that_is_none_is_refused(service):
+    assert "invalid filter 'status=runing'" in service.fails("ps", "--filter", "status=runing")
+
+
 FILTERS = [
     (["name=^o"], ["one"]),
     (["name=one", "name=two"], ["two", "one"]),
