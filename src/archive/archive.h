@@ -28,8 +28,12 @@ struct archive_extract {
 	int root; /* directory that nothing leaves */
 	enum archive_whiteout whiteout;
 	struct archive_limits limits;
-	bool same_owner;       /* ids as in the archive, else the caller's */
-	bool devices;          /* make device nodes; else they are refused by name */
+	bool same_owner; /* ids as in the archive, else the caller's */
+	bool devices;    /* make device nodes; else they are refused by name */
+	bool no_rights;  /* whoever made the archive gives nobody rights: no set-user-ID and
+				* set-group-ID bits, no capabilities, device nodes for the owner alone */
+	const char
+		*only; /* an entry that is neither this name nor below it is refused; may be NULL */
 	bool no_overwrite_dir; /* docker cp: a directory over a file, or the reverse, is an error */
 	/* Called now and then with the bytes read so far; may be NULL. */
 	void (*progress)(uint64_t bytes, void *data);

@@ -20,6 +20,23 @@ void extract_tell(struct extract *extract)
 	extract->how->progress(extract->told, extract->how->data);
 }
 
+/* Whoever packs decides the names: of a hostile guest they could be any of the directory's (CVE-2019-6111). */
+int extract_check(const struct extract *extract, const char *name, struct error *err)
+{
+	_cleanup_free_ char *only = extract->how->only ? path_clean(extract->how->only) : NULL;
+	size_t len = only ? strlen(only) : 0;
+	char buf[FORMAT_NAME_SIZE];
+
+	if (!extract->how->only)
+		return 0;
+	if (!only)
+		return error_oom(err);
+	if (len == 1 || (strncmp(name, only, len) == 0 && (!name[len] || name[len] == '/')))
+		return 0;
+	return error_set(err, EPERM, "archive: %s is not what was asked for",
+			 format_name(name, buf));
+}
+
 static int extract_entry(struct extract *extract, struct archive_entry *entry, struct error *err)
 {
 	const char *raw = archive_entry_pathname(entry);
@@ -40,7 +57,8 @@ static int extract_entry(struct extract *extract, struct archive_entry *entry, s
 		return error_oom(err);
 	extract->tree.time =
 		(struct timespec){ archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) };
-	if (extract->tree.overlay)
+	r = extract_check(extract, name, err);
+	if (r == 0 && extract->tree.overlay)
 		r = whiteout_apply(extract, name, err);
 	if (r == 0)
 		r = node_make(extract, entry, name, err);

@@ -88,6 +88,11 @@ static int read_attributes(struct extract *extract, struct archive_entry *entry,
 		.times = { { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
 			   { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } },
 	};
+	if (extract->how->no_rights) {
+		mode_t type = archive_entry_filetype(entry);
+
+		ret->mode &= type == AE_IFCHR || type == AE_IFBLK ? 0700 : 01777;
+	}
 	/* -1 would be "leave it as it is". */
 	if (ret->owner && (archive_entry_uid(entry) < 0 || archive_entry_uid(entry) >= UINT32_MAX ||
 			   archive_entry_gid(entry) < 0 || archive_entry_gid(entry) >= UINT32_MAX))
@@ -111,7 +116,7 @@ static int read_attributes(struct extract *extract, struct archive_entry *entry,
 
 		if (archive_entry_xattr_next(entry, &key, &value, &len) != ARCHIVE_OK)
 			break;
-		if (key)
+		if (key && !(extract->how->no_rights && strcmp(key, "security.capability") == 0))
 			r = add_xattr(ret, key, value, len, name, err);
 	}
 	if (r < 0)
@@ -272,6 +277,9 @@ static int make_hard_link(struct extract *extract, struct archive_entry *entry,
 
 	if (!clean)
 		return error_oom(err);
+	r = extract_check(extract, clean, err);
+	if (r < 0)
+		return r;
 	slash = strrchr(clean, '/');
 	dir = strndup(clean, (size_t)(slash - clean));
 	if (!dir)

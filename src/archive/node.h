@@ -24,5 +24,7 @@ int node_make_room(struct extract *extract, const struct place *place, bool dire
 /* ".wh." names: 1: name was one and is done, or belongs to aufs and is left out; 0: it is none. */
 int whiteout_apply(struct extract *extract, const char *name, struct error *err);
 
+/* Is the cleaned name, or one that is linked to, within what was asked for? */
+int extract_check(const struct extract *extract, const char *name, struct error *err);
 /* Calls the progress function now and then. */
 void extract_tell(struct extract *extract);

@@ -53,6 +53,21 @@ void output_text(struct output *out, const char *text)
 	output_bytes(out, text, strlen(text));
 }
 
+void output_printable(struct output *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		/* C1 controls: U+0080 to U+009F. */
+		if (c == 0xc2 && i + 1 < len && ((unsigned char)text[i + 1] & 0xe0) == 0x80) {
+			output_text(out, "?");
+			i++;
+		} else {
+			output_bytes(out, c < 0x20 || c == 0x7f ? "?" : text + i, 1);
+		}
+	}
+}
+
 void output_format(struct output *out, const char *fmt, ...)
 {
 	va_list ap;

@@ -23,6 +23,9 @@ void output_done(struct output *out);
 void output_bytes(struct output *out, const char *data, size_t len);
 void output_text(struct output *out, const char *text);
 void output_format(struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* len bytes that a container, an image or a guest chose: what would move the cursor, or make the terminal
+ * do something, is '?'. */
+void output_printable(struct output *out, const char *text, size_t len);
 /* n spaces */
 void output_pad(struct output *out, size_t n);
 /* Writes all to the standard output and empties the buffer. 0 or -errno. */

@@ -17,14 +17,6 @@ static size_t text_width(const char *text)
 	return width;
 }
 
-/* A cell comes from a bundle's path or an owner's name: it must not move the cursor or start a
- * line. */
-static void print_cell(struct output *out, const char *text)
-{
-	for (; *text; text++)
-		output_bytes(out, (unsigned char)*text < 0x20 || *text == 0x7f ? "?" : text, 1);
-}
-
 void table_print(struct output *out, const char *const *cells, size_t rows, size_t columns)
 {
 	_cleanup_free_ size_t *widths = calloc(columns ? columns : 1, sizeof(*widths));
@@ -45,7 +37,7 @@ void table_print(struct output *out, const char *const *cells, size_t rows, size
 	for (size_t i = 0; i < rows * columns; i++) {
 		const size_t column = i % columns;
 
-		print_cell(out, cells[i]);
+		output_printable(out, cells[i], strlen(cells[i]));
 		if (column + 1 == columns)
 			output_text(out, "\n");
 		else
@@ -76,7 +68,7 @@ static void print_lines(const struct sheet *sheet, size_t from, size_t to)
 		for (size_t k = 0; k < line->len; k++) {
 			const struct cell *cell = &sheet->cells[line->first + k];
 
-			output_bytes(sheet->out, cell->text, cell->len);
+			output_printable(sheet->out, cell->text, cell->len);
 			if (k + 1 < line->len && k < sheet->depth)
 				output_pad(sheet->out, sheet->widths[k] - cell->width);
 		}

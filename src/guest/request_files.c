@@ -34,8 +34,10 @@ static int parse(const struct request *request, struct container_files *files, c
 		r = request_string(request, "path", &files->path, err);
 	files->name = json_string_value(json_object_get(request->root, "name"));
 	files->exclude = exclude;
+	if (json_array_size(json_object_get(request->root, "exclude")) > EXCLUDE_MAX)
+		return error_set(err, E2BIG, "exclude: more than %d paths", EXCLUDE_MAX);
 	json_array_foreach(json_object_get(request->root, "exclude"), i,
-			   value) if (json_is_string(value) && n < EXCLUDE_MAX) exclude[n++] =
+			   value) if (json_is_string(value)) exclude[n++] =
 		json_string_value(value);
 	files->follow = request_bool(request, "follow");
 	files->mounts = request_bool(request, "mounts");
@@ -72,8 +74,13 @@ static _Noreturn void child_main(const struct stored *s, struct oci_spec *spec,
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (files->kind == CONTAINER_FILES_CHANGES)
 		r = uncover_scratch(s, spec, layers, &err);
-	if (r == 0 && container_files(&s->container, spec, files, &err) == 0)
+	if (r == 0 && container_files(&s->container, spec, files, &err) == 0) {
+		/* The VM may be there for this alone, and is ended when we have answered: as if its power were
+		 * cut. */
+		if (files->kind == CONTAINER_FILES_UNPACK)
+			sync();
 		_exit(0);
+	}
 	(void)dprintf(STDERR_FILENO, "%d %s", err.code, error_text(&err));
 	_exit(1);
 }

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/libexec.h"
 #include "hcs/hcs.h"
 #include "service/changes.h"
@@ -51,24 +53,44 @@ static char *image_config(const struct record *record)
 	return text;
 }
 
+/* The environment may hold secrets, and everybody reads the arguments of a process. */
+static int open_config(const struct record *record, struct error *err)
+{
+	_cleanup_free_ char *config = image_config(record);
+	_cleanup_close_ int fd = memfd_create("config", MFD_CLOEXEC);
+	int r;
+
+	if (!config)
+		return error_oom(err);
+	r = fd < 0 ? -errno : fd_write_all(fd, config, strlen(config));
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	return r < 0 ? error_sys(err, -r, "memfd_create") : TAKE_FD(fd);
+}
+
 /* Its standard input is the layer; the id goes to our standard output. */
 static int start_store(const struct cli *cli, const struct values *given,
 		       const struct record *record, const char *name, int *ret_pipe, pid_t *ret_pid,
 		       struct error *err)
 {
-	_cleanup_free_ char *path = libexec_path(PROGRAM), *config = image_config(record);
+	_cleanup_free_ char *path = libexec_path(PROGRAM);
+	_cleanup_close_ int config = open_config(record, err);
 	_cleanup_free_ const char **argv = calloc(20 + 2 * given->changes.len, sizeof(*argv));
+	char config_fd[16];
 	int pipes[2];
 	size_t n = 0;
 
-	if (!path || !config || !argv)
+	if (config < 0)
+		return config;
+	if (!path || !argv)
 		return error_oom(err);
 	argv[n++] = PROGRAM;
 	argv[n++] = "--root";
 	argv[n++] = cli->root;
 	argv[n++] = COMMAND;
-	argv[n++] = "--config";
-	argv[n++] = config;
+	(void)snprintf(config_fd, sizeof(config_fd), "%d", config);
+	argv[n++] = "--config-fd";
+	argv[n++] = config_fd;
 	if (given->author) {
 		argv[n++] = "--author";
 		argv[n++] = given->author;
@@ -88,7 +110,7 @@ static int start_store(const struct cli *cli, const struct values *given,
 		return error_sys(err, errno, "pipe");
 	*ret_pid = fork();
 	if (*ret_pid == 0) {
-		if (dup2(pipes[0], STDIN_FILENO) >= 0)
+		if (dup2(pipes[0], STDIN_FILENO) >= 0 && fcntl(config, F_SETFD, 0) == 0)
 			(void)execv(path, (char *const *)argv);
 		(void)dprintf(STDERR_FILENO, "hcs: run %s: %s\n", path, strerror(errno));
 		_exit(1);

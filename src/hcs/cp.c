@@ -10,7 +10,8 @@ struct values {
 };
 
 static const struct flag flags[] = {
-	FLAG(BOOL, "archive", 'a', struct values, archive, NULL, "keep the owners of the files"),
+	FLAG(BOOL, "archive", 'a', struct values, archive, NULL,
+	     "keep owners, and what gives rights"),
 	FLAG(BOOL, "follow-link", 'L', struct values, follow, NULL,
 	     "copy what a link points to that SRC_PATH names"),
 	FLAG(BOOL, "quiet", 'q', struct values, quiet, NULL, "accepted; nothing is printed anyway"),

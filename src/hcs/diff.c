@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <unistd.h>
+
 #include "cli/output.h"
 #include "hcs/hcs.h"
 #include "service/changes.h"
@@ -25,8 +28,15 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 		r = service_changes(&service, args.items[0], &changes, &len, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < len; i++)
-		output_format(&out, "%c %s\n", letters[changes[i].kind], changes[i].path);
+	for (size_t i = 0; i < len; i++) {
+		output_format(&out, "%c ", letters[changes[i].kind]);
+		/* To a program it is the name as it is. */
+		if (isatty(STDOUT_FILENO))
+			output_printable(&out, changes[i].path, strlen(changes[i].path));
+		else
+			output_text(&out, changes[i].path);
+		output_text(&out, "\n");
+	}
 	changes_free(changes, len);
 	return output_flush(&out, err);
 }

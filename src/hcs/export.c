@@ -17,15 +17,18 @@ static const struct flag flags[] = {
 	FLAGS_END,
 };
 
-/* Beside the file, and renamed when it is whole: a broken archive never has its name. */
+/* Beside the file, and renamed when it is whole: a broken archive never has its name. A name that nobody
+ * could have put a link at before, in a directory that is everybody's. */
 struct target {
-	char *part; /* owned; NULL: standard output */
+	char *part; /* owned; NULL: written to as it is */
 	const char *path;
 	int fd;
 };
 
 static int target_open(const char *path, struct target *target, struct error *err)
 {
+	struct stat st;
+
 	if (!path) {
 		target->fd = STDOUT_FILENO;
 		return isatty(STDOUT_FILENO)
@@ -34,13 +37,26 @@ static int target_open(const char *path, struct target *target, struct error *er
 					   "FILE, or redirect the output")
 			       : 0;
 	}
-	if (asprintf(&target->part, "%s.part", path) < 0) {
+	target->path = path;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return error_set(err, EISDIR, "%s: is a directory", path);
+	/* A device or FIFO is written to, not replaced. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		target->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return target->fd < 0 ? error_sys(err, errno, "%s", path) : 0;
+	}
+	if (asprintf(&target->part, "%s.XXXXXX", path) < 0) {
 		target->part = NULL;
 		return error_oom(err);
 	}
-	target->path = path;
-	target->fd = open(target->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	return target->fd < 0 ? error_sys(err, errno, "%s", target->part) : 0;
+	target->fd = mkostemp(target->part, O_CLOEXEC);
+	if (target->fd < 0) {
+		const int code = errno;
+
+		free(TAKE_PTR(target->part));
+		return error_sys(err, code, "%s", path);
+	}
+	return 0;
 }
 
 static int target_close(struct target *target, int r, struct error *err)

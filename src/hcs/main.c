@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "cli/help.h"
+#include "cli/output.h"
 #include "container/program_seal.h"
 #include "hcs/hcs.h"
 #include "hcs/names.h"
@@ -49,13 +50,23 @@ const struct cli_command *command_find(const char *name)
 
 void hcs_report(const char *message)
 {
-	_cleanup_free_ char *line = NULL;
-	int n = asprintf(&line, "hcs: %s\n", message);
+	_cleanup_output_ struct output line = OUTPUT_INIT;
 
-	if (n < 0)
-		line = NULL;
-	else
-		(void)fd_write_all(STDERR_FILENO, line, (size_t)n);
+	output_text(&line, "hcs: ");
+	/* Paths and names in it may be a container's. Some say more than a line. */
+	for (const char *rest = message; *rest;) {
+		size_t len = strcspn(rest, "\n");
+
+		output_printable(&line, rest, len);
+		rest += len;
+		if (*rest == '\n') {
+			output_text(&line, "\n");
+			rest++;
+		}
+	}
+	output_text(&line, "\n");
+	if (!line.failed)
+		(void)fd_write_all(STDERR_FILENO, line.data, line.len);
 }
 
 static void warn(const char *message, void *data)

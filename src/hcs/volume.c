@@ -159,10 +159,10 @@ static int create(const struct cli *cli, const char *name, struct error *err)
 
 	if (r < 0)
 		return r;
-	volumes = make_directory(service.root_fd, "volumes", 0711, err);
+	volumes = make_directory(service.root_fd, "volumes", 0700, err);
 	if (volumes < 0)
 		return volumes;
-	volume = make_directory(volumes, name, 0711, err);
+	volume = make_directory(volumes, name, 0700, err);
 	if (volume < 0)
 		return volume;
 	output_format(&out, "%s\n", name);
@@ -226,6 +226,28 @@ const struct cli_command command_volume_create = {
 	.run = run_create,
 };
 
+static bool is_anonymous(const char *name)
+{
+	return strlen(name) == NAME_DIGITS && strspn(name, "0123456789abcdef") == NAME_DIGITS;
+}
+
+/* What removals that were killed left. */
+static void sweep(int volumes)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	int fd = openat(volumes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		(void)close_fd(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] == '.' && is_anonymous(entry->d_name + 1))
+			(void)remove_tree(volumes, entry->d_name);
+}
+
 /* -EBUSY: containers have it. Renamed first, so that a killed command leaves no half of a volume. */
 static int remove_volume(const struct service *service, const char *name, struct error *err)
 {
@@ -252,7 +274,10 @@ static int remove_volume(const struct service *service, const char *name, struct
 		return errno == ENOENT ? error_set(err, ENOENT, "no such volume: %s", name)
 				       : error_sys(err, errno, "remove volume %s", name);
 	r = remove_tree(volumes, hidden);
-	return r < 0 ? error_sys(err, -r, "remove volume %s", name) : 0;
+	if (r < 0)
+		return error_sys(err, -r, "remove volume %s", name);
+	sweep(volumes);
+	return 0;
 }
 
 struct rm_values {
@@ -297,11 +322,6 @@ const struct cli_command command_volume_rm = {
 	.max_args = -1,
 	.run = run_rm,
 };
-
-static bool is_anonymous(const char *name)
-{
-	return strlen(name) == NAME_DIGITS && strspn(name, "0123456789abcdef") == NAME_DIGITS;
-}
 
 int prune_volumes(const struct service *service, bool all, struct output *out, uint64_t *freed,
 		  struct error *err)

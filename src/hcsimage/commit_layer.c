@@ -1,30 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `hcs commit` runs: a layer from the standard input onto an image. */
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
+#include "base/number.h"
 #include "cli/output.h"
 #include "hcsimage/commands.h"
 #include "image/reference.h"
 #include "image/transfer/build.h"
 #include "image/transfer/load.h"
 
+#define CONFIG_MAX ((size_t)16 * 1024 * 1024)
+
 struct commit_flags {
-	const char *author, *message, *config;
+	const char *author, *message, *config_fd;
 	struct flag_list changes;
 };
 
 static const struct flag flags[] = {
 	FLAG(STRING, "author", 'a', struct commit_flags, author, "TEXT", NULL),
 	FLAG(LIST, "change", 'c', struct commit_flags, changes, "LINE", NULL),
-	FLAG(STRING, "config", 0, struct commit_flags, config, "JSON", NULL),
+	FLAG(STRING, "config-fd", 0, struct commit_flags, config_fd, "N", NULL),
 	FLAG(STRING, "message", 'm', struct commit_flags, message, "TEXT", NULL),
 	FLAGS_END,
 };
 
+/* The configuration is not in an argument: it may have secrets. */
+static int read_config(const char *number, json_t **ret, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t fd;
+	size_t len;
+	int r = number_unsigned(number, INT32_MAX, &fd);
+
+	if (r == 0)
+		r = fd_read_all((int)fd, CONFIG_MAX, &text, &len);
+	if (r < 0)
+		return error_sys(err, -r, "--config-fd %s", number);
+	*ret = json_loadb(text, len, 0, NULL);
+	if (json_is_object(*ret))
+		return 0;
+	json_decref(*ret);
+	return error_set(err, EINVAL, "--config-fd %s: not a JSON object", number);
+}
+
 static int parse_config(const struct commit_flags *given, json_t **ret, struct error *err)
 {
-	json_t *config = given->config ? json_loads(given->config, 0, NULL) : json_object();
-	int r = json_is_object(config) ? 0 : error_set(err, EINVAL, "--config: not a JSON object");
+	json_t *config = NULL;
+	int r = 0;
+
+	if (given->config_fd)
+		r = read_config(given->config_fd, &config, err);
+	else
+		config = json_object();
+	if (r < 0)
+		return r;
 
 	for (size_t i = 0; r == 0 && i < given->changes.len; i++)
 		r = build_change(config, given->changes.items[i], err);

@@ -123,13 +123,17 @@ static int add_gid(struct oci_user *user, uint32_t gid, struct arena *arena, str
 			return 0;
 	if (user->additional_gids_len == GROUPS_MAX)
 		return error_set(err, E2BIG, "more than %zu groups", GROUPS_MAX);
-	grown = arena_array(arena, uint32_t, user->additional_gids_len + 1);
-	if (!grown)
-		return error_oom(err);
-	if (user->additional_gids_len)
-		memcpy(grown, user->additional_gids, user->additional_gids_len * sizeof(*grown));
-	grown[user->additional_gids_len++] = gid;
-	user->additional_gids = grown;
+	/* It is full when its length is a power of two; twice as long then: an image decides how many. */
+	if ((user->additional_gids_len & (user->additional_gids_len - 1)) == 0) {
+		grown = arena_array(arena, uint32_t, 2 * user->additional_gids_len + 1);
+		if (!grown)
+			return error_oom(err);
+		if (user->additional_gids_len)
+			memcpy(grown, user->additional_gids,
+			       user->additional_gids_len * sizeof(*grown));
+		user->additional_gids = grown;
+	}
+	user->additional_gids[user->additional_gids_len++] = gid;
 	return 0;
 }
 

@@ -14,6 +14,8 @@
 
 #define CONFIG_MAX ((size_t)16 * 1024 * 1024)
 #define CHANGES_MAX ((size_t)1000 * 1000)
+#define CHANGES_BYTES_MAX                                                                          \
+	((size_t)256 * 1024 * 1024) /* of their paths: a guest's are as long as it likes */
 
 struct listing {
 	struct service_files *files;
@@ -22,7 +24,7 @@ struct listing {
 	char **mounts; /* where something is mounted, owned */
 	size_t mounts_len;
 	struct change *changes;
-	size_t len, room;
+	size_t len, room, bytes;
 };
 
 void changes_free(struct change *changes, size_t len)
@@ -97,8 +99,10 @@ static bool in_image(const struct listing *l, const char *path)
 
 static int add(struct listing *l, const char *path, enum change_kind kind, struct error *err)
 {
-	if (l->len == CHANGES_MAX)
-		return error_set(err, E2BIG, "more than %zu changes", CHANGES_MAX);
+	l->bytes += strlen(path) + 1;
+	if (l->len == CHANGES_MAX || l->bytes > CHANGES_BYTES_MAX)
+		return error_set(err, E2BIG, "more than %zu changes, or %zu bytes of their names",
+				 CHANGES_MAX, CHANGES_BYTES_MAX);
 	if (l->len == l->room) {
 		size_t room = l->room ? 2 * l->room : 64;
 		struct change *changes = reallocarray(l->changes, room, sizeof(*changes));

@@ -8,6 +8,7 @@
 #include "service/lists.h"
 #include "service/volume_spec.h"
 
+#define IMAGE_VOLUMES_MAX 1024 /* each becomes a directory, and a mount */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const char *const policy_names[] = { "no", "on-failure", "always", "unless-stopped" };
@@ -140,12 +141,19 @@ static int merge_command(struct container_config *config, const struct image_con
 static int merge_labels(struct container_config *config, const struct key_values *image,
 			struct error *err)
 {
-	struct key_values merged = { 0 };
-	int r = 0;
+	struct key_values merged = { .items = list_grow(&config->arena, NULL, 0, image->len + 1,
+							sizeof(*merged.items)) };
+	int r = merged.items ? 0 : error_oom(err);
 
-	for (size_t i = 0; r == 0 && i < image->len; i++)
-		r = key_values_set(&config->arena, &merged, image->items[i].key,
-				   image->items[i].value, err);
+	/* At once: an image may have more of them than a list that grows by copies can take. */
+	for (; r == 0 && merged.len < image->len; merged.len++) {
+		struct key_value *label = &merged.items[merged.len];
+
+		r = text_set(&config->arena, &label->key, image->items[merged.len].key, err);
+		if (r == 0)
+			r = text_set(&config->arena, &label->value, image->items[merged.len].value,
+				     err);
+	}
 	for (size_t i = 0; r == 0 && i < config->labels.len; i++)
 		r = key_values_set(&config->arena, &merged, config->labels.items[i].key,
 				   config->labels.items[i].value, err);
@@ -168,6 +176,9 @@ static int merge_volumes(struct container_config *config, const struct strv *ima
 	struct arena *arena = &config->arena;
 	int r = 0;
 
+	if (image->len > IMAGE_VOLUMES_MAX)
+		return error_set(err, E2BIG, "the image has %zu volumes, more than %d", image->len,
+				 IMAGE_VOLUMES_MAX);
 	for (size_t i = 0; r == 0 && i < image->len; i++) {
 		struct container_volume volume = { .kind = VOLUME_NAMED, .anonymous = true };
 		struct container_volume *grown;
@@ -207,6 +218,19 @@ static int name_volumes(struct container_config *config, struct error *err)
 	return 0;
 }
 
+static int merge_ports(struct container_config *config, const struct strv *image, struct error *err)
+{
+	_cleanup_free_ char **more = calloc(image->len + 1, sizeof(*more));
+	size_t len = 0;
+
+	if (!more)
+		return error_oom(err);
+	for (size_t i = 0; i < image->len; i++)
+		if (!strv_has(&config->exposed_ports, image->items[i]))
+			more[len++] = image->items[i];
+	return strv_append(&config->arena, &config->exposed_ports, more, len, err);
+}
+
 static int merge_texts(struct container_config *config, const struct image_config *image,
 		       struct error *err)
 {
@@ -219,11 +243,7 @@ static int merge_texts(struct container_config *config, const struct image_confi
 		r = text_set(arena, &config->working_dir, image->working_dir, err);
 	if (r == 0 && !config->stop_signal)
 		r = text_set(arena, &config->stop_signal, image->stop_signal, err);
-	for (size_t i = 0; r == 0 && i < image->exposed_ports.len; i++)
-		if (!strv_has(&config->exposed_ports, image->exposed_ports.items[i]))
-			r = strv_add(arena, &config->exposed_ports, image->exposed_ports.items[i],
-				     err);
-	return r;
+	return r < 0 ? r : merge_ports(config, &image->exposed_ports, err);
 }
 
 /* --publish-all: every exposed port that is not published yet, on a free one of the host. */

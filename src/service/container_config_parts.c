@@ -26,8 +26,15 @@ static int set_read(const struct json_at *at, struct arena *arena, struct strv *
 	size_t len;
 	int r = json_get_object(at, &len, err);
 
-	while (r == 0 && json_next_member(at, &iter, &member))
-		r = strv_add(arena, list, member.key, err);
+	if (r == 0) {
+		list->items =
+			list_grow(arena, list->items, list->len, len + 1, sizeof(*list->items));
+		r = list->items ? 0 : error_oom(err);
+	}
+	while (r == 0 && json_next_member(at, &iter, &member)) {
+		r = text_set(arena, &list->items[list->len], member.key, err);
+		list->len += r == 0;
+	}
 	return r;
 }
 

@@ -13,6 +13,17 @@
 
 #define STAT_MAX 16384
 
+/* A file of STAT_MAX bytes that does not grow: what a guest answers is no longer. */
+static int open_answer(struct error *err)
+{
+	_cleanup_close_ int fd = memfd_create("stat", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, STAT_MAX) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+		return error_sys(err, errno, "memfd_create");
+	return TAKE_FD(fd);
+}
+
 /* One end of a copy: what its path says, and what is there. */
 struct end {
 	char *path;           /* owned: without "/" and "/." at its end; "/" itself stays */
@@ -54,7 +65,7 @@ static int end_parse(const char *text, struct end *end, struct error *err)
 /* In the container, a link at the end followed or not. -ENOENT leaves exists false. */
 static int stat_inside(struct service_files *files, struct end *end, bool follow, struct error *err)
 {
-	_cleanup_close_ int memfd = memfd_create("stat", MFD_CLOEXEC);
+	_cleanup_close_ int memfd = open_answer(err);
 	struct container_files what = {
 		.kind = CONTAINER_FILES_STAT, .path = end->path, .follow = follow, .fd = memfd
 	};
@@ -65,7 +76,7 @@ static int stat_inside(struct service_files *files, struct end *end, bool follow
 	int r;
 
 	if (memfd < 0)
-		return error_sys(err, errno, "memfd_create");
+		return memfd;
 	r = service_files(files, &what, &local);
 	if (r == -ENOENT)
 		return 0;
@@ -76,7 +87,7 @@ static int stat_inside(struct service_files *files, struct end *end, bool follow
 	(void)lseek(memfd, 0, SEEK_SET);
 	if (fd_read_all(memfd, STAT_MAX, &text, &len) < 0)
 		return error_set(err, EPROTO, "%s: unreadable answer", end->path);
-	json = json_loadb(text, len, 0, NULL);
+	json = json_loadb(text, strnlen(text, len), 0, NULL);
 	end->exists = json_is_integer(json_object_get(json, "mode"));
 	end->directory =
 		end->exists && S_ISDIR((mode_t)json_integer_value(json_object_get(json, "mode")));
@@ -133,6 +144,8 @@ static int do_outside(void *data, struct error *err)
 	};
 	struct archive_extract extract = { .same_owner = o->copy->archive,
 					   .devices = true,
+					   .no_rights = !o->copy->archive,
+					   .only = o->name,
 					   .no_overwrite_dir = true };
 	const bool in = o->copy->to_container;
 	_cleanup_close_ int dir = open(!in                 ? o->path

@@ -42,7 +42,8 @@ static int make_dirs(const char *path, mode_t mode)
 	}
 }
 
-static int open_dir(const char *path, const char *const *parts, size_t n, struct error *err)
+static int open_dir(const char *path, const char *const *parts, size_t n, mode_t mode,
+		    struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -58,7 +59,7 @@ static int open_dir(const char *path, const char *const *parts, size_t n, struct
 	/* The last one tells whether all are there. */
 	if (faccessat(fd, parts[n - 1], F_OK, 0) < 0)
 		for (size_t i = 0; i < n; i++)
-			if (mkdirat(fd, parts[i], 0711) < 0 && errno != EEXIST)
+			if (mkdirat(fd, parts[i], mode) < 0 && errno != EEXIST)
 				return error_sys(err, errno, "make %s/%s", path, parts[i]);
 	return TAKE_FD(fd);
 }
@@ -84,10 +85,12 @@ static int set_up(const char *root, const char *run_root, struct service *servic
 	if (!service->root || !service->run_root ||
 	    asprintf(&service->compute_root, "%s/compute", service->run_root) < 0)
 		return error_oom(err);
-	service->root_fd = open_dir(service->root, dirs, ARRAY_SIZE(dirs), err);
+	/* Closed to others: what a container makes in a volume, set-user-ID programs too, is the host's
+	 * (CVE-2021-41091). */
+	service->root_fd = open_dir(service->root, dirs, ARRAY_SIZE(dirs), 0700, err);
 	if (service->root_fd < 0)
 		return service->root_fd;
-	service->run_fd = open_dir(service->run_root, run_dirs, ARRAY_SIZE(run_dirs), err);
+	service->run_fd = open_dir(service->run_root, run_dirs, ARRAY_SIZE(run_dirs), 0711, err);
 	if (service->run_fd < 0)
 		return service->run_fd;
 	r = compute_settings_load(&service->settings, err);

@@ -91,10 +91,10 @@ int volume_prepare(const struct service *service, const struct container_volume 
 	*ret = arena_printf(arena, "%s/volumes/%s/" DATA, service->root, volume->source);
 	if (!*ret)
 		return error_oom(err);
-	volumes = make_dir(service->root_fd, "volumes", 0701, err);
+	volumes = make_dir(service->root_fd, "volumes", 0700, err);
 	if (volumes < 0)
 		return volumes;
-	dir = make_dir(volumes, volume->source, 0701, err);
+	dir = make_dir(volumes, volume->source, 0700, err);
 	if (dir < 0)
 		return dir;
 	/* Others wait until it is filled. */

@@ -544,6 +544,61 @@ static void damaged_archives(void **state)
 	refused(f, EINVAL, "the root must be a directory");
 }
 
+static void only_what_was_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	f->how.whiteout = ARCHIVE_WHITEOUT_NONE;
+	f->how.only = "report";
+	assert_int_equal(symlinkat("..", f->root, "up"), 0);
+	add(f, DIR_ENTRY("report/"));
+	add(f, FILE_ENTRY("report/a", "a"));
+	add(f, HARD_ENTRY("report/b", "report/a"));
+	add(f, FILE_ENTRY("x/../report/c", "c"));
+	unpacks(f);
+	assert_string_equal(text_of(f->root, "report/b"), "a");
+	assert_false(exists(f->root, "x"));
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const names[] = { ".bashrc", "reports", "report/../up/x", "./" };
+
+		tar_begin(&f->tar);
+		add(f, i < 3 ? FILE_ENTRY(names[i], "x") : DIR_ENTRY(names[i]));
+		refused(f, EPERM, "is not what was asked for");
+	}
+	assert_false(exists(f->root, ".bashrc"));
+	assert_false(exists(f->top, "x"));
+	/* Nor does a link reach what was there. */
+	tar_begin(&f->tar);
+	add(f, HARD_ENTRY("report/d", "up"));
+	refused(f, EPERM, "is not what was asked for");
+	/* "/" has no name: it is all there is. */
+	f->how.only = "";
+	tar_begin(&f->tar);
+	add(f, FILE_ENTRY("other", "o"));
+	unpacks(f);
+}
+
+static void an_archive_that_gives_no_rights(void **state)
+{
+	static const char capability[20] = "\1\0\0\2\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+	struct fixture *f = *state;
+	char value[64], path[64];
+
+	if (geteuid() != 0)
+		skip();
+	f->how.no_rights = true;
+	tar_pax(&f->tar, "SCHILY.xattr.security.capability", capability, sizeof(capability));
+	add(f, (struct tar_entry){ .name = "suid", .type = '0', .content = "x", .mode = 06755 });
+	add(f, (struct tar_entry){ .name = "dir/", .type = '5', .mode = 03777 });
+	add(f, (struct tar_entry){ .name = "disk", .type = '4', .mode = 0666, .major = 7 });
+	unpacks(f);
+	assert_int_equal(stat_of(f->root, "suid").st_mode, S_IFREG | 0755);
+	(void)snprintf(value, sizeof(value), "%s/suid", fd_path(f->root, path));
+	assert_int_equal(getxattr(value, "security.capability", path, sizeof(path)), -1);
+	assert_int_equal(stat_of(f->root, "dir").st_mode, S_IFDIR | 01777);
+	assert_int_equal(stat_of(f->root, "disk").st_mode, S_IFBLK | 0600);
+}
+
 static void many_small_files(void **state)
 {
 	struct fixture *f = *state;
@@ -584,6 +639,8 @@ int main(void)
 		TEST(zeros_take_no_space),
 		TEST(limits),
 		TEST(damaged_archives),
+		TEST(only_what_was_asked_for),
+		TEST(an_archive_that_gives_no_rights),
 		TEST(many_small_files),
 	};
 

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "service/container_config.h"
@@ -186,6 +188,50 @@ static void test_image_is_below_the_user(void **state)
 	container_config_done(&config);
 }
 
+static size_t memory_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* As many as a document may have: lists that grow by copies would take gigabytes. */
+static void test_what_an_image_has_is_not_squared(void **state)
+{
+	enum { MANY = 60000 };
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_arena_ struct arena arena = { 0 };
+	struct container_config config = { 0 };
+	struct image_config image = { 0 };
+	size_t before;
+
+	(void)state;
+	image.cmd = words(&arena, "x");
+	image.labels.items = arena_array(&arena, struct key_value, MANY);
+	image.exposed_ports.items = arena_array(&arena, char *, MANY);
+	for (int i = 0; i < MANY; i++) {
+		char *text = arena_printf(&arena, "%d/tcp", i + 1);
+
+		image.labels.items[i] = (struct key_value){ text, text };
+		image.exposed_ports.items[i] = text;
+	}
+	image.labels.len = image.exposed_ports.len = MANY;
+	before = memory_in_use();
+	assert_int_equal(container_config_merge_image(&config, &image, &err), 0);
+	assert_int_equal(config.labels.len, MANY);
+	assert_int_equal(config.exposed_ports.len, MANY);
+	assert_true(memory_in_use() - before < (size_t)64 * 1024 * 1024);
+	container_config_done(&config);
+	/* Each volume would be a directory, and a mount. */
+	config = (struct container_config){ 0 };
+	image.volumes = image.exposed_ports;
+	for (int i = 0; i < MANY; i++)
+		image.volumes.items[i] = arena_printf(&arena, "/v/%d", i);
+	assert_int_equal(container_config_merge_image(&config, &image, &err), -E2BIG);
+	assert_string_equal(error_text(&err), "the image has 60000 volumes, more than 1024");
+	container_config_done(&config);
+}
+
 /* --- volumes ------------------------------------------------------------------------------------ */
 
 static void test_short_volumes(void **state)
@@ -307,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_broken_json_is_refused_by_path),
 		cmocka_unit_test(test_entrypoint_and_cmd),
 		cmocka_unit_test(test_image_is_below_the_user),
+		cmocka_unit_test(test_what_an_image_has_is_not_squared),
 		cmocka_unit_test(test_short_volumes),
 		cmocka_unit_test(test_long_volumes),
 		cmocka_unit_test(test_restart_policies),
