@@ -68,6 +68,14 @@ static int open_config(const struct record *record, struct error *err)
 	return r < 0 ? error_sys(err, -r, "memfd_create") : TAKE_FD(fd);
 }
 
+/* Typed at a terminal these reach the program too, which ends; we stay, and let the container go on. */
+static void from_keyboard(void (*handler)(int))
+{
+	(void)signal(SIGINT, handler);
+	(void)signal(SIGQUIT, handler);
+	(void)signal(SIGHUP, handler);
+}
+
 /* Its standard input is the layer; the id goes to our standard output. */
 static int start_store(const struct cli *cli, const struct values *given,
 		       const struct record *record, const char *name, int *ret_pipe, pid_t *ret_pid,
@@ -110,6 +118,7 @@ static int start_store(const struct cli *cli, const struct values *given,
 		return error_sys(err, errno, "pipe");
 	*ret_pid = fork();
 	if (*ret_pid == 0) {
+		from_keyboard(SIG_DFL);
 		if (dup2(pipes[0], STDIN_FILENO) >= 0 && fcntl(config, F_SETFD, 0) == 0)
 			(void)execv(path, (char *const *)argv);
 		(void)dprintf(STDERR_FILENO, "hcs: run %s: %s\n", path, strerror(errno));
@@ -163,6 +172,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 		r = hcs_open(cli, &service, err);
 	if (r == 0)
 		r = record_open(&service, args.items[0], RECORD_READ, &record, err);
+	from_keyboard(SIG_IGN);
 	/* A VM's disk is read by its guest, which has to run for it. */
 	if (r == 0 && given.pause && record.state.status == RECORD_RUNNING) {
 		r = service_pause(&service, record.id, true, err);
