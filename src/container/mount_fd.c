@@ -2,8 +2,18 @@
 #include "container/mount_fd.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
 
 #ifndef ST_NOSYMFOLLOW
 #define ST_NOSYMFOLLOW 0x2000 /* of statfs(2), Linux 5.10 */
@@ -20,6 +30,54 @@ int mount_fd_clone(int dir_fd, const char *path, bool recursive)
 		flags |= AT_EMPTY_PATH;
 	fd = open_tree(dir_fd, path, flags);
 	return fd < 0 ? -errno : fd;
+}
+
+/* In the child, which has the caller's descriptors: the copy goes where the caller knows it. */
+static _Noreturn void clone_there(int ns, int source, int slot, bool recursive)
+{
+	int tree;
+
+	if (setns(ns, CLONE_NEWNS) < 0)
+		_exit(errno);
+	tree = mount_fd_clone(source, "", recursive);
+	if (tree < 0)
+		_exit(-tree);
+	if (dup3(tree, slot, O_CLOEXEC) < 0)
+		_exit(errno);
+	(void)close(tree);
+	_exit(0);
+}
+
+int mount_fd_clone_of_process(const char *path, bool recursive)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS };
+	_cleanup_close_ int root = -1, ns = -1, source = -1, slot = -1;
+	char name[48];
+	int pid, rest = 0, status;
+	pid_t child;
+
+	if (sscanf(path, "/proc/%d/root/%n", &pid, &rest) != 1 || !rest || pid <= 0)
+		return -EINVAL;
+	(void)snprintf(name, sizeof(name), "/proc/%d/root", pid);
+	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(name, sizeof(name), "/proc/%d/ns/mnt", pid);
+	if (root < 0 || (ns = open(name, O_RDONLY | O_CLOEXEC)) < 0)
+		return -errno;
+	source = (int)syscall(SYS_openat2, root, path + rest, &how, sizeof(how));
+	if (source < 0 || (slot = fcntl(root, F_DUPFD_CLOEXEC, 3)) < 0)
+		return -errno;
+	child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (child == 0)
+		clone_there(ns, source, slot, recursive);
+	while (child > 0 && waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			child = -1;
+	if (child < 0)
+		return -errno;
+	if (!WIFEXITED(status))
+		return -ECHILD;
+	return WEXITSTATUS(status) ? -WEXITSTATUS(status) : TAKE_FD(slot);
 }
 
 /* Flags that the mount has and that attrs would take away: after EPERM, those are the locked ones.

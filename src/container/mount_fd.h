@@ -11,6 +11,10 @@
 /* Detached copy of the mount at dir_fd/path ("": dir_fd itself), with the mounts below when
  * recursive. Descriptor or -errno. */
 int mount_fd_clone(int dir_fd, const char *path, bool recursive);
+/* The same for "/proc/PID/root/...": a mount of PID's mount namespace, which open_tree(2) copies only for
+ * who is in that namespace; a child of the caller's, which must have one thread, goes there for it. No
+ * link in the path is followed: it is that process's to make. Descriptor or -errno; -EINVAL: no such path. */
+int mount_fd_clone_of_process(const char *path, bool recursive);
 /* Changes attributes; nothing is called when both sets are empty. A flag locked by a more
  * privileged namespace is named in the message (-EPERM). 0 or -errno. */
 int mount_fd_set(int fd, struct mount_attrs attrs, bool recursive, struct error *err);

@@ -25,6 +25,8 @@ int mount_step_open_source(const struct mount_step *step, const char *bundle, st
 	if (!path)
 		return error_oom(err);
 	fd = mount_fd_clone(AT_FDCWD, path, step->options.rbind);
+	if (fd == -EINVAL)
+		fd = mount_fd_clone_of_process(path, step->options.rbind);
 	if (fd >= 0)
 		return fd;
 	/* The kernel's answer where a copy without its submounts would uncover what they hide. */

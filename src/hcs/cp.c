@@ -78,7 +78,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 
 const struct cli_command command_cp = {
 	.name = "cp",
-	.summary = "Copy files between a container and the host",
+	.summary = "copy files between a container and the host",
 	.usage = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n"
 		 "        hcs cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
 	.description =

@@ -43,7 +43,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 
 const struct cli_command command_diff = {
 	.name = "diff",
-	.summary = "Show what a container has changed of its image",
+	.summary = "show what a container has changed of its image",
 	.usage = "CONTAINER",
 	.description =
 		"Prints a line for each file and directory that the container has added (A), "

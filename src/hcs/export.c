@@ -99,7 +99,7 @@ static int run(const struct cli *cli, int argc, char **argv, int *ret_status, st
 
 const struct cli_command command_export = {
 	.name = "export",
-	.summary = "Write a container's file system as a tar archive",
+	.summary = "write a container's file system as a tar archive",
 	.usage = "[OPTIONS] CONTAINER",
 	.description =
 		"Writes what the container's root file system has, without what is mounted in "

@@ -172,3 +172,21 @@ def test_exec_as_another_user_is_in_its_groups_alone(service):
     service.started("multi", "sleep", "1000", flags=("--group-add", "4"))
     assert set(service("exec", "-u", "maria", "multi", "id", "-G").stdout.split()) == {"1234", "50", "4"}
     assert service("exec", "-w", "/tmp", "-e", "X=1", "multi", "sh", "-c", "pwd; echo $X").stdout.split() == ["/tmp", "1"]
+
+
+@pytest.mark.host_view("in hyperv isolation /dev/shm is each container's own")
+def test_ipc_of_a_container_is_joined_with_its_shared_memory(service):
+    service.started("donor", "sh", "-c", "echo shared >/dev/shm/word; sleep 1000", flags=("--ipc", "shareable"))
+    service("exec", "donor", "sh", "-c", "until test -s /dev/shm/word; do sleep 0.1; done")
+    out = service("run", "--rm", "--ipc", "container:donor", "nano", "sh", "-c",
+                  "cat /dev/shm/word; echo back >/dev/shm/answer; stat -L -c %i /proc/self/ns/ipc").stdout.split()
+    assert out[0] == "shared"
+    assert service("exec", "donor", "sh", "-c", "cat /dev/shm/answer; stat -L -c %i /proc/self/ns/ipc"
+                   ).stdout.split() == ["back", out[1]]
+
+
+@pytest.mark.host_view("a container in a utility VM is joined with its network only")
+@pytest.mark.parametrize("mode", ["private", "none"])
+def test_ipc_that_is_not_shared_is_not_joined(service, mode):
+    service.started("donor", "sleep", "1000", flags=("--ipc", mode))
+    assert "non-shareable IPC" in service.fails("run", "--rm", "--ipc", "container:donor", "nano", "true", status=125)
