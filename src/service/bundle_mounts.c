@@ -83,6 +83,25 @@ static int mount_kernel(struct bundle *bundle, struct error *err)
 	return r;
 }
 
+/* That of the peer, whose root is its own to arrange: nothing there may lead elsewhere, and what is at
+ * /dev/shm must be a tmpfs of its own. */
+static int mount_peer_shm(struct bundle *bundle, struct error *err)
+{
+	static const char *const options[] = { "rbind", "nosuid", "noexec", "nodev", NULL };
+	char *root = arena_printf(&bundle->arena, "/proc/%d/root", (int)bundle->ipc_peer.pid);
+	char *shm = arena_printf(&bundle->arena, "%s/dev/shm", root ? root : "");
+	_cleanup_close_ int root_fd = -1, dev = -1, fd = -1;
+
+	if (!root || !shm)
+		return error_oom(err);
+	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	dev = openat(root_fd, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dev, "shm", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "--ipc: the /dev/shm of the other container");
+	return bundle_mount(bundle, "/dev/shm", "bind", shm, options, err);
+}
+
 static int mount_shm(struct bundle *bundle, struct error *err)
 {
 	static const char *const host[] = { "rbind", "nosuid", "noexec", "nodev", NULL };
@@ -97,14 +116,8 @@ static int mount_shm(struct bundle *bundle, struct error *err)
 		return 0;
 	if (mode_is(c->ipc_mode, "host"))
 		return bundle_mount(bundle, "/dev/shm", "bind", "/dev/shm", host, err);
-	/* The kernel clones no mount of another's namespace, and nothing of a container is mounted on the
-	 * host. */
 	if (bundle->ipc_peer.id && !bundle->hyperv)
-		return error_set(
-			err, EOPNOTSUPP,
-			"--ipc %s: the other's /dev/shm cannot be mounted here; give both the "
-			"same volume there (-v NAME:/dev/shm)",
-			c->ipc_mode);
+		return mount_peer_shm(bundle, err);
 	return bundle_mount(bundle, "/dev/shm", "tmpfs", "shm", options, err);
 }
 

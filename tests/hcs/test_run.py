@@ -209,16 +209,3 @@ def test_nothing_runs_when_the_image_is_not_there(service):
     result = subprocess.run(service.argv("run", "--pull", "never", "nowhere", "true"), capture_output=True,
                             text=True, timeout=30, check=False)
     assert result.returncode == 125 and "No such image" in result.stderr
-
-
-@pytest.mark.host_view("in a VM it is joined with the network")
-def test_ipc_of_another_container(service):
-    """System V's is shared; POSIX's, which is /dev/shm, where both have the same volume there."""
-    service.started("peer", "sleep", "1000", flags=["--ipc", "shareable", "-v", "shm:/dev/shm"])
-    said = service.fails("run", "--rm", "--ipc", "container:peer", "nano", "true", status=125)
-    assert said.startswith("--ipc container:") and "the other's /dev/shm cannot be mounted here" in said
-    inside = service("run", "--rm", "--ipc", "container:peer", "-v", "shm:/dev/shm", "nano", "busybox",
-                     "readlink", "/proc/self/ns/ipc")
-    assert inside.stdout.strip() == os.readlink(f"/proc/{service.state('peer')['Pid']}/ns/ipc")
-    service("rm", "-f", "peer")
-    service("volume", "rm", "shm")
