@@ -29,8 +29,8 @@ static int find(struct bundle *bundle, const char *mode, const char *flag, struc
 			"%s %s: %s runs in %s isolation; what is shared must have the same "
 			"kernel",
 			flag, mode, peer.name, compute_isolation_name(peer.config.isolation));
-	if (strcmp(flag, "--ipc") == 0 && (mode_is(peer.config.ipc_mode, "private") ||
-					   mode_is(peer.config.ipc_mode, "none")))
+	if (strcmp(flag, "--ipc") == 0 &&
+	    (mode_is(peer.config.ipc_mode, "private") || mode_is(peer.config.ipc_mode, "none")))
 		return error_set(err, EINVAL,
 				 "can't join IPC of container %s: non-shareable IPC (make that one "
 				 "with --ipc shareable)",
