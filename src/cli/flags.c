@@ -2,6 +2,7 @@
 #include "cli/flags.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -167,13 +168,10 @@ static int parse_short(struct parse *p, char *arg, struct error *err)
 	return 0;
 }
 
-static int check_count(const struct parse *p, int n, struct error *err)
+static int wrong_count(const struct cli_command *c, int n, struct error *err)
 {
-	const struct cli_command *c = p->command;
 	const char *s;
 
-	if (n >= c->min_args && (c->max_args < 0 || n <= c->max_args))
-		return 0;
 	if (c->max_args == 0)
 		return flags_error(c, err, "'hcs %s' accepts no arguments", c->name);
 	if (c->max_args < 0 || c->min_args < c->max_args) {
@@ -186,6 +184,19 @@ static int check_count(const struct parse *p, int n, struct error *err)
 	}
 	s = c->min_args == 1 ? "" : "s";
 	return flags_error(c, err, "'hcs %s' requires %d argument%s", c->name, c->min_args, s);
+}
+
+static int check_count(const struct parse *p, int n, struct error *err)
+{
+	const struct cli_command *c = p->command;
+	int r;
+
+	if (n >= c->min_args && (c->max_args < 0 || n <= c->max_args))
+		return 0;
+	r = wrong_count(c, n, err);
+	/* docker's: 125 is of flags alone. */
+	err->exit_status = EXIT_FAILURE;
+	return r;
 }
 
 int flags_parse(const struct cli_command *command, int argc, char **argv, void *values,

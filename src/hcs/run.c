@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hcs/hcs.h"
 #include "hcs/run_flags.h"
+#include "service/detach_keys.h"
 
 #define FAILED_STATUS 125 /* docker's, of what failed before there was a process */
 
@@ -55,9 +56,13 @@ static int create_and_start(const struct cli *cli, const struct run_flags *flags
 	_cleanup_service_ struct service service = { 0 };
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	_cleanup_free_ char *id = NULL;
+	struct detach_keys keys;
 	struct create_seen seen;
 	int r = check_terminal(flags, err);
 
+	/* Before there is a container that would be left. */
+	if (r == 0)
+		r = detach_keys_parse(flags->detach_keys, &keys, err);
 	if (r == 0)
 		r = hcs_open(cli, &service, err);
 	if (r == 0)

@@ -209,3 +209,16 @@ def test_nothing_runs_when_the_image_is_not_there(service):
     result = subprocess.run(service.argv("run", "--pull", "never", "nowhere", "true"), capture_output=True,
                             text=True, timeout=30, check=False)
     assert result.returncode == 125 and "No such image" in result.stderr
+
+
+@pytest.mark.once("nothing is run")
+def test_too_few_arguments_end_with_1_and_wrong_flags_with_125(service):
+    for command in (["run"], ["wait"], ["exec", "one"], ["rename", "one"], ["cp", "one"]):
+        assert "argument" in service.fails(*command, status=1)
+        assert "unknown flag: --bad" in service.fails(command[0], "--bad", *command[1:], status=125)
+
+
+@pytest.mark.once("nothing is run")
+def test_wrong_detach_keys_leave_no_container(service):
+    assert "not a sequence of keys" in service.fails("run", "--detach-keys", "bad", "nano", "true", status=125)
+    assert service("ps", "-aq").stdout == ""
