@@ -246,37 +246,6 @@ static int merge_texts(struct container_config *config, const struct image_confi
 	return r < 0 ? r : merge_ports(config, &image->exposed_ports, err);
 }
 
-/* --publish-all: every exposed port that is not published yet, on a free one of the host. */
-static int publish_exposed(struct container_config *config, struct error *err)
-{
-	const struct strv *exposed = &config->exposed_ports;
-	struct network_port *ports = list_grow(&config->arena, config->ports, config->ports_len,
-					       exposed->len, sizeof(*ports));
-	size_t len = config->ports_len;
-
-	if (!ports)
-		return error_oom(err);
-	for (size_t i = 0; i < exposed->len; i++) {
-		struct network_port port = { .protocol = "tcp" }; /* an image may leave it out */
-		const char *text = exposed->items[i];
-		unsigned number = 0;
-		size_t k = 0;
-		int n = sscanf(text, "%5u/%7[a-z]", &number, port.protocol);
-
-		if (n < (strchr(text, '/') ? 2 : 1) || number == 0 || number > UINT16_MAX)
-			return error_set(err, EINVAL, "exposed port \"%s\": not a port", text);
-		port.container = (uint16_t)number;
-		while (k < len && (ports[k].container != port.container ||
-				   strcmp(ports[k].protocol, port.protocol) != 0))
-			k++;
-		if (k == len)
-			ports[len++] = port;
-	}
-	config->ports = ports;
-	config->ports_len = len;
-	return 0;
-}
-
 int container_config_merge_image(struct container_config *config, const struct image_config *image,
 				 struct error *err)
 {
@@ -290,7 +259,5 @@ int container_config_merge_image(struct container_config *config, const struct i
 		r = merge_volumes(config, &image->volumes, err);
 	if (r == 0)
 		r = name_volumes(config, err);
-	if (r == 0)
-		r = merge_texts(config, image, err);
-	return r < 0 || !config->publish_all ? r : publish_exposed(config, err);
+	return r < 0 ? r : merge_texts(config, image, err);
 }

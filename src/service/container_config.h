@@ -118,7 +118,7 @@ int container_config_from_json(const json_t *json, struct container_config *ret,
 /* What the image says, below what the user said: env, entrypoint and cmd (docker's rules: an entrypoint
  * of one empty string is none, and the image's cmd goes with the image's entrypoint), user, directory,
  * ports, volumes, labels, stop signal. A variable without "=" is taken away. Anonymous volumes get their
- * names, and with publish_all exposed ports are published. -EINVAL: no command specified. */
+ * names. -EINVAL: no command specified. */
 int container_config_merge_image(struct container_config *config, const struct image_config *image,
 				 struct error *err);
 /* What does not go together, and what the isolation cannot do, refused by the flag's name, before
