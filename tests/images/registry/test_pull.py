@@ -194,13 +194,13 @@ def test_malformed_names_are_refused(hcs, name):
     assert not hcs.images.exists() or hcs.blobs() == set()
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (["pull"], "requires 1 argument"),
-    (["pull", "a", "b"], "requires 1 argument"),
-    (["pull", "--nonsense", "a"], "unknown flag: --nonsense"),
+@pytest.mark.parametrize("arguments, said, status", [
+    (["pull"], "requires 1 argument", 1),
+    (["pull", "a", "b"], "requires 1 argument", 1),
+    (["pull", "--nonsense", "a"], "unknown flag: --nonsense", 125),
 ])
-def test_usage(hcs, arguments, said):
-    assert said in hcs.fails(*arguments, status=125)
+def test_usage(hcs, arguments, said, status):
+    assert said in hcs.fails(*arguments, status=status)
 
 
 def test_what_is_not_there(hcs, pushed, registry):
