@@ -61,7 +61,7 @@ char *units_duration(int64_t seconds, char buf[UNITS_SIZE])
 		(void)snprintf(buf, UNITS_SIZE, "Less than a second");
 		return buf;
 	}
-	while (seconds >= rows[i].below)
+	while (i + 1 < ARRAY_SIZE(rows) && seconds >= rows[i].below)
 		i++;
 	if (rows[i].one && seconds / rows[i].unit == 1)
 		(void)snprintf(buf, UNITS_SIZE, "%s", rows[i].one);
