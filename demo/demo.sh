@@ -210,7 +210,7 @@ finish() {
 	expect "compute systems that are left" "$left" ""
 	expect "the host's pings" "$(host_pings)" "$pings_before"
 	! grep -F " $work/" /proc/self/mountinfo | grep -v ' - nsfs ' || die "a mount is still there"
-	note "Nothing stays but the images: no process, no VM, no mount, no network."
+	note "Nothing stays but the images, and the bridge that containers have shared: no process, no VM, no mount."
 }
 
 serve_images

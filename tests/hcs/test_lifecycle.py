@@ -180,8 +180,6 @@ def test_wait_for_removal_and_the_next_exit(service):
     for thread in threads:
         thread.start()
     time.sleep(0.5)
-    if "unknown flag" in (results.get("removed") and results["removed"].stderr or ""):
-        pytest.skip("wait has no --condition, as docker's has none")
     service("start", "-a", "awaited", check=False)
     threads[0].join(60)
     assert results["next-exit"].stdout == "5\n"

@@ -56,12 +56,33 @@ def run(*argv, check=True, **options):
     return done
 
 
+PREFIX, WORK = "hcsnet-", "hcs-network-"
+
+
+def sweep():
+    """What a session that was killed half-way left: its names hold its pid."""
+    names = [p.name for p in Path("/run/netns").glob(f"{PREFIX}*")]
+    works = list(Path(tempfile.gettempdir()).glob(f"{WORK}*"))
+    for left in [*names, *(w.name for w in works)]:
+        pid = left.removeprefix(PREFIX).removeprefix(WORK).partition("-")[0]
+        if pid.isdigit() and os.path.exists(f"/proc/{pid}"):
+            continue
+        if left in names:
+            run("ip", "netns", "del", left, check=False)
+            continue
+        work = Path(tempfile.gettempdir()) / left
+        for pin in (work / "run/netns").glob("*"):
+            run("umount", "-l", pin, check=False)
+        shutil.rmtree(work, ignore_errors=True)
+
+
 class Host:
     def __init__(self):
-        self.name = f"hcsnet-{os.getpid()}"
+        sweep()
+        self.name = f"{PREFIX}{os.getpid()}"
         self.path = f"/run/netns/{self.name}"
         self.world_path = f"{self.path}-w"
-        self.work = Path(tempfile.mkdtemp(prefix="hcs-network-"))
+        self.work = Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-"))
         self.run_dir, self.config = self.work / "run", self.work / "net.d"
         self.run_dir.mkdir()
         self.config.mkdir()
